@@ -1,0 +1,31 @@
+"""The door of every page: signed in, and holding the page's ability somewhere."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+
+from citywatch.mechanisms.errors import NotAllowed
+
+View = Callable[..., HttpResponse]
+
+
+def signed_in(*abilities: str) -> Callable[[View], View]:
+    """Let a view answer only viewers who hold one of `abilities` somewhere; services and querysets decide where."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            viewer = request.viewer  # type: ignore[attr-defined]
+            if not any(viewer.may_anywhere(ability) for ability in abilities):
+                raise NotAllowed("This page is not part of your role.", zh="此页面不在您的角色权限内。")
+            return view(request, *args, **kwargs)
+
+        door.needs = abilities  # type: ignore[attr-defined] - read by the test that walks every URL
+        return door
+
+    return wrap

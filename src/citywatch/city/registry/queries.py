@@ -1,0 +1,84 @@
+"""Questions about the city's fixed things."""
+
+from collections.abc import Collection, Iterable
+
+from citywatch.city.registry.models import Institution
+from citywatch.city.registry.types import InstitutionFacts, PlaceFacts
+from citywatch.mechanisms.errors import NotFound
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.labels import Label
+
+
+def city_place() -> Place:
+    """The root of the place tree. Refuses where the installation has no city yet."""
+    city = Place.objects.filter(kind=Place.Kind.CITY).order_by("pk").first()
+    if city is None:
+        raise NotFound(
+            "This installation has no city yet; run `citywatch demo`, or import places.",
+            zh="系统中尚无城市数据；请运行 citywatch demo 或导入行政区划。",
+        )
+    return city
+
+
+def place_by_code(code: str) -> Place:
+    place = Place.objects.filter(code=code).first()
+    if place is None:
+        raise NotFound(f"There is no place with the code {code!r}; check it in the registry.", zh=f"没有代码为“{code}”的地点；请核对。")
+    return place
+
+
+def districts() -> list[Place]:
+    return list(Place.objects.filter(kind=Place.Kind.DISTRICT).order_by("code"))
+
+
+def streets() -> list[Place]:
+    return list(Place.objects.filter(kind=Place.Kind.STREET).order_by("code"))
+
+
+def place_facts(ids: Collection[int] | None = None) -> dict[int, PlaceFacts]:
+    """Facts of these places, or of all."""
+    above = dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
+    places = Place.objects.all() if ids is None else Place.objects.filter(pk__in=ids)
+    return {place.pk: _facts(place, above) for place in places}
+
+
+def place_facts_by_code() -> dict[str, PlaceFacts]:
+    return {facts.code: facts for facts in place_facts().values()}
+
+
+def institutions_reporting(stream: str | None = None) -> list[InstitutionFacts]:
+    """The institutions that must send a stream (or any), by place code."""
+    rows = Institution.objects.select_related("place").filter(valid_to__isnull=True).order_by("place__code")
+    above = dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
+    return [_institution(row, above) for row in rows if (stream in row.streams if stream else row.streams)]
+
+
+def institution_at(place_id: int) -> InstitutionFacts | None:
+    row = Institution.objects.select_related("place").filter(place_id=place_id).first()
+    return _institution(row, dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))) if row else None
+
+
+def institutions_under(paths: Iterable[str]) -> list[InstitutionFacts]:
+    """Institutions whose place lies under one of these paths."""
+    roots = tuple(paths)
+    return [facts for facts in institutions_reporting() if facts.place.path.startswith(roots)] if roots else []
+
+
+def _institution(row: Institution, above: dict[str, int]) -> InstitutionFacts:
+    return InstitutionFacts(_facts(row.place, above), row.kind, tuple(row.streams), row.fever_clinic, row.sentinel)
+
+
+def _facts(place: Place, above: dict[str, int]) -> PlaceFacts:
+    return PlaceFacts(
+        id=place.pk,
+        code=place.code,
+        kind=place.kind,
+        name=Label(place.name_zh, place.name_en),
+        street_id=above.get(place.street_code, 0),
+        street_code=place.street_code,
+        district_id=above.get(place.district_code, 0),
+        district_code=place.district_code,
+        lon=place.lon,
+        lat=place.lat,
+        path=place.path,
+    )

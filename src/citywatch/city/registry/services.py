@@ -1,0 +1,131 @@
+"""Laying out a city, adding sites, making accounts and granting roles."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from citywatch.city.registry import reference
+from citywatch.city.registry.models import Institution, Organisation, Staff
+from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.journal import services as journal
+from citywatch.mechanisms.jurisdiction.models import Account, Grant, Place, Role
+from citywatch.mechanisms.jurisdiction.types import Viewer
+
+FOUNDED = date(1949, 10, 1)
+"""Places of the committed tables count as valid since long before any report."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSite:
+    """A place below a street, with what it reports if it is an institution."""
+
+    code: str
+    parent_code: str
+    kind: str
+    name_zh: str
+    name_en: str
+    lon: float | None = None
+    lat: float | None = None
+    institution_kind: str = ""
+    streams: tuple[str, ...] = ()
+    fever_clinic: bool = False
+    emergency: bool = False
+    sentinel: bool = False
+
+
+@transaction.atomic
+def lay_city(name: str, *, street_codes: Collection[str] | None = None) -> Place:
+    """Import a city's districts and streets from the committed tables (all streets, or only those named)."""
+    made: dict[str, Place] = {}
+    for row in reference.divisions(name):
+        if row.kind == "street" and street_codes is not None and row.code not in street_codes:
+            continue
+        parent = made.get(row.parent_code)
+        made[row.code] = Place.objects.create(
+            code=row.code,
+            kind=row.kind,
+            parent=parent,
+            path=f"{parent.path if parent else ''}{row.code}/",
+            name_zh=row.name_zh,
+            name_en=row.name_en,
+            lon=row.lon,
+            lat=row.lat,
+            population=row.population,
+            valid_from=FOUNDED,
+        )
+    import_roles()
+    return next(place for place in made.values() if place.kind == Place.Kind.CITY)
+
+
+@transaction.atomic
+def add_sites(sites: Collection[NewSite], *, valid_from: date = FOUNDED) -> dict[str, Place]:
+    """Add places below streets (parents before children) and the institutions among them; returns them by code."""
+    known = {place.code: place for place in Place.objects.all()}
+    made: dict[str, Place] = {}
+    for site in sites:
+        parent = known.get(site.parent_code)
+        if parent is None:
+            raise Refusal(f"Site {site.code} lies in {site.parent_code}, which is not in the registry; add that first.")
+        place = Place.objects.create(
+            code=site.code,
+            kind=site.kind,
+            parent=parent,
+            path=f"{parent.path}{site.code}/",
+            name_zh=site.name_zh,
+            name_en=site.name_en,
+            lon=site.lon,
+            lat=site.lat,
+            valid_from=valid_from,
+        )
+        known[site.code] = made[site.code] = place
+        if site.institution_kind:
+            Institution.objects.create(
+                place=place,
+                organisation=Organisation.objects.create(
+                    place=place, code=f"org-{site.code}", name_zh=site.name_zh, name_en=site.name_en, valid_from=valid_from
+                ),
+                kind=site.institution_kind,
+                streams=list(site.streams),
+                fever_clinic=site.fever_clinic,
+                emergency=site.emergency,
+                sentinel=site.sentinel,
+                valid_from=valid_from,
+            )
+    return made
+
+
+def import_roles() -> None:
+    """Bring in the roles of the committed table that the installation lacks; edited ones stay as edited."""
+    for role in reference.roles():
+        Role.objects.get_or_create(
+            code=role.code,
+            defaults={"name_zh": role.name_zh, "name_en": role.name_en, "abilities": list(role.abilities)},
+        )
+
+
+@transaction.atomic
+def make_account(*, username: str, password: str, place: Place, title_zh: str, title_en: str, is_admin: bool = False) -> Account:
+    """Make a sign-in for somebody who works at `place`; it may do nothing until a role is granted."""
+    account = Account.objects.create_user(username=username, password=password, title_zh=title_zh, title_en=title_en)
+    if is_admin:
+        account.is_staff = account.is_superuser = True
+        account.save(update_fields=["is_staff", "is_superuser"])
+    Staff.objects.create(account=account, place=place, position_zh=title_zh, position_en=title_en, valid_from=FOUNDED)
+    return account
+
+
+@transaction.atomic
+def grant(  # noqa: PLR0913 - who, what, where, until, by whom, why
+    account: Account, *, role: str, place: Place, by: Viewer, at: datetime, until: datetime | None = None, because: str = ""
+) -> Grant:
+    """Give an account a role over a subtree, journaled."""
+    row = Role.objects.filter(code=role).first()
+    if row is None:
+        raise Refusal(f"There is no role {role!r}; the roles are {', '.join(Role.objects.values_list('code', flat=True))}.")
+    made = Grant.objects.create(account=account, role=row, place=place, granted_at=at, until=until, because=because)
+    journal.record(
+        "registry.role_granted", place=place, by=by, at=at, because=because, subject=account, role=role, until=until
+    )
+    return made
