@@ -1,0 +1,1 @@
+"""Shared machinery, each mechanism once: forms, lifecycle, jurisdiction, journal, vault, receipts."""

@@ -1,0 +1,27 @@
+"""Block UPDATE and DELETE of journal entries in the database itself, on SQLite and PostgreSQL."""
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+WORDS = "journal entries are never changed or deleted"
+SQLITE = (
+    f"CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal_entry BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
+    f"CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal_entry BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
+)
+POSTGRESQL = (
+    f"""CREATE FUNCTION journal_refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION '{WORDS}'; END $$""",
+    """CREATE TRIGGER journal_no_change BEFORE UPDATE OR DELETE ON journal_entry
+    FOR EACH ROW EXECUTE FUNCTION journal_refuse()""",
+)
+
+
+def _block(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in POSTGRESQL if editor.connection.vendor == "postgresql" else SQLITE:
+        editor.execute(statement)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("journal", "0001_initial")]
+    operations = [migrations.RunPython(_block, migrations.RunPython.noop)]

@@ -1,0 +1,51 @@
+"""Turning accounts and machine keys into viewers, and issuing keys."""
+
+import hashlib
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Place
+from citywatch.mechanisms.jurisdiction.types import NOBODY, Viewer
+
+
+def viewer_for(account: Account, *, at: datetime) -> Viewer:
+    """What this account may see and do at `at`, from its grants then in force."""
+    if not account.is_authenticated or not account.is_active:
+        return NOBODY
+    grants = Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=at), account=account)
+    reach: dict[str, set[str]] = defaultdict(set)
+    for abilities, path in grants.values_list("role__abilities", "place__path"):
+        for ability in abilities:
+            reach[ability].add(path)
+    return Viewer(
+        f"account:{account.pk}", account.title, {name: tuple(sorted(paths)) for name, paths in reach.items()}
+    )
+
+
+def machine(name: str, *, place: Place, abilities: Iterable[str]) -> Viewer:
+    """A part of the system acting on its own, limited to what its task needs."""
+    return Viewer(f"machine:{name}", name, dict.fromkeys(abilities, (place.path,)))
+
+
+def issue_key(*, name: str, place: Place, abilities: list[str], at: datetime) -> str:
+    """Make a machine credential for one institution; the token is shown once and only its hash is kept."""
+    token = secrets.token_urlsafe(32)
+    MachineKey.objects.create(name=name, place=place, abilities=abilities, issued_at=at, digest=_digest(token))
+    return token
+
+
+def viewer_for_key(token: str) -> tuple[Viewer, Place] | None:
+    """The viewer and institution behind a bearer token, or None."""
+    key = MachineKey.objects.select_related("place").filter(digest=_digest(token), revoked_at__isnull=True).first()
+    if key is None:
+        return None
+    reach = dict.fromkeys(key.abilities, (key.place.path,))
+    return Viewer(f"key:{key.pk}", key.name, reach), key.place
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

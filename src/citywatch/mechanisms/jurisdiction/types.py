@@ -1,0 +1,33 @@
+"""The person (or machine) who is asking, as a frozen value that services and queries are handed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who asks, with the subtrees each of their abilities reaches.
+
+    `reach` maps an ability to place paths; a path ends in "/" so that 110000/110106/ cannot match 110000/1101060/.
+
+    >>> desk = Viewer("account:1", "Duty officer", {"warn.view": ("110000/110106/",)})
+    >>> desk.may("warn.view", "110000/110106/110106024/"), desk.may("warn.view", "110000/110107/")
+    (True, False)
+    """
+
+    actor: str
+    name: str
+    reach: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def paths(self, ability: str) -> tuple[str, ...]:
+        return self.reach.get(ability, ())
+
+    def may(self, ability: str, path: str) -> bool:
+        return any(path.startswith(root) for root in self.paths(ability))
+
+    def may_anywhere(self, ability: str) -> bool:
+        return bool(self.paths(ability))
+
+
+NOBODY = Viewer("nobody", "nobody")

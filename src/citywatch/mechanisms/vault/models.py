@@ -1,0 +1,76 @@
+"""Persons as pseudonyms with sealed identities, the blind index that finds them, and where they are known."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from citywatch.mechanisms.jurisdiction.models import JurisdictionModel
+
+
+class Person(models.Model):
+    """Somebody, known by a dense number inside and a pseudonym in the journal. Without its key the identity is gone."""
+
+    pseudonym = models.CharField(max_length=40, unique=True)
+    wrapped_key = models.BinaryField(null=True)
+    enrolled_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+
+class SealedIdentity(models.Model):
+    """One statement of a person's identity, sealed with that person's key; later statements add to earlier ones."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identities")
+    sealed = models.BinaryField()
+    recorded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Identity of {self.person_id}"
+
+
+class BlindIndex(models.Model):
+    """A keyed hash by which a person is found again: of the ID number, or of name and phone together."""
+
+    kind = models.CharField(max_length=16)
+    blind = models.CharField(max_length=64)
+    name_blind = models.CharField(max_length=64, blank=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "blind"], condition=Q(kind="id_number"), name="vault_one_per_id")
+        ]
+        indexes: ClassVar = [models.Index(fields=["kind", "blind"], name="vault_blind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.person_id}"
+
+
+class KnownAt(JurisdictionModel):
+    """A place that has a reason to know a person: it reported, treats, hosts or is responsible for them.
+
+    Home, current, responsible and treating places are kept apart: a patient treated elsewhere must not vanish from the
+    list of the district they live in.
+    """
+
+    VIEW: ClassVar[str] = "vault.open"
+
+    class Relation(models.TextChoices):
+        HOME = "home"
+        CURRENT = "current"
+        RESPONSIBLE = "responsible"
+        TREATING = "treating"
+        REPORTING = "reporting"
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="known_at")
+    relation = models.CharField(max_length=12, choices=Relation.choices)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "place", "relation"], name="vault_known_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.relation} {self.place_id}"

@@ -1,0 +1,46 @@
+"""What identifies a person, and how it is shown when it must not be shown whole."""
+
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The fields that name a person. Empty means not known."""
+
+    name: str = ""
+    id_number: str = ""
+    phone: str = ""
+    address: str = ""
+    birth_date: str = ""
+    guardian_name: str = ""
+
+    @classmethod
+    def of(cls, values: dict[str, str]) -> "Identity":
+        return cls(**{f.name: values.get(f.name) or "" for f in fields(cls)})
+
+    def known(self) -> dict[str, str]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def masked(self) -> "Identity":
+        """How pages show a person by default.
+
+        >>> Identity(name="张小明", id_number="11010119680101123X", phone="19900001234").masked()
+        Identity(name='张**', id_number='110***********123X', phone='199****1234', address='', birth_date='', guardian_name='')
+        """
+        return Identity(
+            name=mask_name(self.name),
+            id_number=self.id_number[:3] + "*" * 11 + self.id_number[-4:] if self.id_number else "",
+            phone=self.phone[:3] + "****" + self.phone[-4:] if self.phone else "",
+        )
+
+
+IDENTITY_FIELDS = tuple(f.name for f in fields(Identity))
+
+
+def mask_name(name: str) -> str:
+    """The family name, then a star for each further character.
+
+    >>> mask_name("欧阳娜")
+    '欧**'
+    """
+    return name[:1] + "*" * (len(name) - 1)
