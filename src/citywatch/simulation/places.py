@@ -1,0 +1,304 @@
+"""Where the synthetic city happens: its plan, its institutions, schools, workplaces, lines and its market.
+
+Streets and their positions come from the caller's plan; this file decides what stands in each street.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PRIMARY_KINDS: Final = ("chc", "chs", "village_room", "clinic")
+SEAFOOD_HALL: Final = 3
+BEEF_HALL: Final = 4
+HALLS: Final = (
+    ("蔬菜厅", "Vegetable Hall"),
+    ("水果厅", "Fruit Hall"),
+    ("水产厅", "Seafood Hall"),
+    ("牛羊肉厅", "Beef and Mutton Hall"),
+    ("猪肉厅", "Pork Hall"),
+    ("禽蛋厅", "Poultry and Egg Hall"),
+    ("粮油厅", "Grain and Oil Hall"),
+    ("调料干货厅", "Dry Goods Hall"),
+)
+KIND_LETTER: Final = {
+    "chc": "C",
+    "chs": "S",
+    "village_room": "V",
+    "clinic": "N",
+    "pharmacy": "P",
+    "hospital": "H",
+    "cdc": "D",
+    "lab": "L",
+    "school": "E",
+    "workplace": "W",
+    "restaurant": "R",
+    "transport": "T",
+    "market": "M",
+}
+KIND_NAMES: Final = {
+    "chc": ("社区卫生服务中心", "Community Health Centre"),
+    "chs": ("社区卫生服务站", "Community Health Station"),
+    "village_room": ("村卫生室", "Village Health Room"),
+    "clinic": ("诊所", "Clinic"),
+    "pharmacy": ("药店", "Pharmacy"),
+    "hospital": ("医院", "Hospital"),
+    "cdc": ("疾病预防控制中心", "Centre for Disease Control"),
+    "lab": ("核酸检测机构", "Nucleic Acid Laboratory"),
+    "school": ("学校", "School"),
+    "workplace": ("单位", "Workplace"),
+    "restaurant": ("餐馆", "Restaurant"),
+    "transport": ("公交线路", "Bus Line"),
+    "market": ("批发市场", "Wholesale Market"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreetPlan:
+    """One street (街道, 镇) of the city to build. `lon` and `lat` are degrees; shares are scaled to sum to one."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    district_code: str
+    lon: float
+    lat: float
+    population_share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CityPlan:
+    """What to build. Institution counts are those of a city of 100,000 people (domain dossier, section 3)."""
+
+    streets: tuple[StreetPlan, ...]
+    market_street: str
+    people: int = 100_000
+    kind: Literal["beijing", "xiamen"] = "beijing"
+    chc: int = 2
+    chs: int = 8
+    village_room: int = 11
+    clinic: int = 20
+    pharmacy: int = 5
+    hospital: int = 2
+    cdc: int = 1
+    lab: int = 2
+    school: int = 12
+    workplace: int = 800
+    restaurant: int = 120
+    transport: int = 12
+    market_staff: int = 160
+    market_visitors: int = 600
+
+    def __post_init__(self) -> None:
+        """Refuse a plan nobody could build, showing the number that is wrong."""
+        codes = [street.code for street in self.streets]
+        if len(set(codes)) != len(codes):
+            msg = f"{len(codes)} streets carry {len(set(codes))} codes; every street needs its own."
+            raise ValueError(msg)
+        if self.market_street not in codes:
+            msg = f"market_street {self.market_street!r} is not among the {len(codes)} streets."
+            raise ValueError(msg)
+        if self.primary < len(codes):
+            msg = f"{self.primary} primary institutions cannot give each of {len(codes)} streets one."
+            raise ValueError(msg)
+        if min(self.pharmacy, self.hospital, self.lab, self.chc, self.chs, self.school, self.workplace) < 1:
+            msg = "the city needs at least one CHC, station, pharmacy, hospital, laboratory, school and workplace."
+            raise ValueError(msg)
+        if self.people < 100 * len(codes):
+            msg = f"{self.people} people are too few for {len(codes)} streets; give at least 100 a street."
+            raise ValueError(msg)
+
+    @property
+    def primary(self) -> int:
+        """How many primary institutions the city has."""
+        return self.chc + self.chs + self.village_room + self.clinic
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Population share of each street, summing to one."""
+        shares = np.array([street.population_share for street in self.streets], dtype=float)
+        return np.asarray(shares / shares.sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitePlace:
+    """One place below street level. `streams` are those it must report; `flags` say what is special about it."""
+
+    code: str
+    kind: str
+    institution_kind: str | None
+    street_code: str
+    parent_code: str
+    name_zh: str
+    name_en: str
+    lon: float
+    lat: float
+    streams: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+def lay_out_places(plan: CityPlan, *, rng: np.random.Generator) -> list[SitePlace]:
+    """Put every institution, school, workplace, restaurant, bus line and the market with its halls on the map."""
+    sited = [
+        *_primary(plan),
+        *(("pharmacy", street) for street in _pharmacy_streets(plan)),
+        *(("hospital", street) for street in _hospital_streets(plan)),
+        *(("cdc", street) for street in _by_share(plan)[: plan.cdc]),
+        *(("lab", street) for street in _cycle(_hospital_streets(plan), plan.lab)),
+        *(("school", street) for street in _cycle(_by_share(plan), plan.school)),
+        *_spread("workplace", plan.workplace, plan=plan, rng=rng),
+        *_spread("restaurant", plan.restaurant, plan=plan, rng=rng),
+        *(("transport", street) for street in _cycle(_by_share(plan), plan.transport)),
+    ]
+    seen: dict[tuple[str, int], int] = {}
+    places: list[SitePlace] = []
+    for kind, street in sited:
+        first = all(known != kind for known, _ in seen)
+        number = seen[kind, street] = seen.get((kind, street), 0) + 1
+        places.append(_site(kind, plan.streets[street], number=number, first=first, rng=rng))
+    return places + list(_market(plan, rng=rng))
+
+
+def distances_km(plan: CityPlan, *, origin: int) -> np.ndarray:
+    """Kilometres from street `origin` to every street, on a flat map; good to a percent within one city."""
+    lon = np.array([street.lon for street in plan.streets])
+    lat = np.array([street.lat for street in plan.streets])
+    east = (lon - lon[origin]) * 111.3 * np.cos(np.radians(lat[origin]))
+    return np.asarray(np.hypot(east, (lat - lat[origin]) * 111.3))
+
+
+def market_index(plan: CityPlan) -> int:
+    """The position of the market's street in the plan."""
+    return [street.code for street in plan.streets].index(plan.market_street)
+
+
+def _by_share(plan: CityPlan) -> list[int]:
+    return [int(i) for i in np.argsort(-plan.shares, kind="stable")]
+
+
+def _cycle(streets: Sequence[int], count: int) -> list[int]:
+    return [streets[n % len(streets)] for n in range(count)]
+
+
+def _primary(plan: CityPlan) -> Iterator[tuple[str, int]]:
+    """One institution for each street, then the rest where most people live; village rooms farthest out.
+
+    The market's street gets a health station, so its numbers are small enough for a few extra visits to show.
+    """
+    market, shares = market_index(plan), plan.shares
+    slots = list(range(len(shares)))
+    while len(slots) < plan.primary:
+        held = np.bincount(slots, minlength=len(shares))
+        slots.append(int(np.argmax(np.where(np.arange(len(shares)) == market, 0, shares) / (held + 0.5))))
+    centre = int(np.argmin([float((distances_km(plan, origin=i) * shares).sum()) for i in range(len(shares))]))
+    out = distances_km(plan, origin=centre)
+    slots.sort(key=lambda i: (i != market, out[i], i))
+    kinds = ["chs"] + ["chc"] * plan.chc + ["chs"] * (plan.chs - 1) + ["clinic"] * plan.clinic
+    # The sentinel centre stands in the market's district when it can: its fever desk sees the same neighbourhood.
+    district = plan.streets[market].district_code
+    near = next((n for n, i in enumerate(slots) if i != market and plan.streets[i].district_code == district), None)
+    if near is not None:
+        slots.insert(1, slots.pop(near))
+    yield from zip(kinds + ["village_room"] * plan.village_room, slots, strict=True)
+
+
+def _pharmacy_streets(plan: CityPlan) -> list[int]:
+    market = market_index(plan)
+    others, districts = [], {plan.streets[market].district_code}
+    for i in _by_share(plan):
+        if plan.streets[i].district_code not in districts:
+            others.append(i)
+            districts.add(plan.streets[i].district_code)
+    return [market, *_cycle(others or [market], plan.pharmacy - 1)]
+
+
+def _hospital_streets(plan: CityPlan) -> list[int]:
+    """The fever-clinic hospital in the nearest other district; the next ones where most people live."""
+    market = market_index(plan)
+    far = distances_km(plan, origin=market)
+    district = plan.streets[market].district_code
+    near = [int(i) for i in np.argsort(far, kind="stable") if plan.streets[i].district_code != district]
+    first = near[0] if near else market
+    return [first, *_cycle([i for i in _by_share(plan) if i != first] or [first], plan.hospital - 1)]
+
+
+def _spread(kind: str, count: int, *, plan: CityPlan, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
+    for street in np.sort(rng.choice(len(plan.streets), size=count, p=plan.shares)):
+        yield kind, int(street)
+
+
+def _site(kind: str, street: StreetPlan, *, number: int, first: bool, rng: np.random.Generator) -> SitePlace:
+    institution = kind not in {"school", "workplace", "restaurant", "transport"}
+    streams, flags = _duties(kind, first=first)
+    zh, en = KIND_NAMES[kind]
+    return SitePlace(
+        code=f"{street.code}-{KIND_LETTER[kind]}{number:02d}",
+        kind="institution" if institution else kind,
+        institution_kind=kind if institution else None,
+        street_code=street.code,
+        parent_code=street.code,
+        name_zh=f"{_short(street.name_zh)}{_ordinal(number)}{zh}",
+        name_en=f"{street.name_en} {en} {number}",
+        lon=round(street.lon + float(rng.normal(0, 0.006)), 6),
+        lat=round(street.lat + float(rng.normal(0, 0.005)), 6),
+        streams=streams,
+        flags=flags,
+    )
+
+
+def _duties(kind: str, *, first: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a site must report, and its marks. The first CHC is the sentinel; the first hospital has fever beds."""
+    if kind == "chc":
+        return (("symptom", "fever", "card"), ("sentinel",)) if first else (("symptom", "card"), ())
+    if kind in PRIMARY_KINDS:
+        return ("symptom",), ()
+    if kind == "hospital":
+        return (("fever", "card"), ("ed", "fever_clinic")) if first else (("card",), ("ed",))
+    return {"pharmacy": ("pharmacy",), "lab": ("lab",)}.get(kind, ()), ()
+
+
+def _market(plan: CityPlan, *, rng: np.random.Generator) -> Iterator[SitePlace]:
+    street = plan.streets[market_index(plan)]
+    market = _site("market", street, number=1, first=True, rng=rng)
+    code, zh, en = f"{street.code}-M01", f"{_short(street.name_zh)}农产品批发市场", f"{street.name_en} Wholesale Market"
+    yield SitePlace(
+        code=code,
+        kind="market",
+        institution_kind=None,
+        street_code=street.code,
+        parent_code=street.code,
+        name_zh=zh,
+        name_en=en,
+        lon=market.lon,
+        lat=market.lat,
+    )
+    for number, (hall_zh, hall_en) in enumerate(HALLS, start=1):
+        yield SitePlace(
+            code=f"{code}-{number}",
+            kind="hall",
+            institution_kind=None,
+            street_code=street.code,
+            parent_code=code,
+            name_zh=f"{zh}{hall_zh}",
+            name_en=f"{en}, {hall_en}",
+            lon=round(market.lon + 0.0006 * ((number - 1) % 4), 6),
+            lat=round(market.lat + 0.0006 * (number // 5), 6),
+        )
+
+
+def _short(name_zh: str) -> str:
+    """A street's name without its kind, as sites carry it: 花乡街道 gives 花乡."""
+    for ending in ("街道", "地区", "镇", "乡"):
+        if name_zh.endswith(ending) and len(name_zh) > len(ending) + 1:
+            return name_zh[: -len(ending)]
+    return name_zh
+
+
+def _ordinal(number: int) -> str:
+    digits = "零一二三四五六七八九"
+    return f"第{digits[number]}" if number < 10 else f"第{number}号"  # one Chinese digit
