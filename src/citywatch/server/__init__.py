@@ -1,0 +1,1 @@
+"""Pages, API, terminal commands and the wiring of everything."""

@@ -1,0 +1,187 @@
+"""Sending a simulated outbreak through the doors, in the order things were sent, with detection as time passes.
+
+One batch per site-day through the bulk door; detection daily in the past and every 15 minutes from five days before T.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import numpy as np
+
+from citywatch.city.registry import queries as registry
+from citywatch.city.sense import services as sense
+from citywatch.city.sense.visits import take_visits
+from citywatch.city.warn import services as warn
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.forms.services import decode_json, submit_message
+from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.services import machine
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.server import forms, wiring
+from citywatch.server.demo.story import Setting
+from citywatch.simulation.identities import identity
+from citywatch.simulation.people import City
+from citywatch.simulation.scenarios import Outbreak
+
+QUARTER = timedelta(minutes=15)
+CLOSE_WATCH = timedelta(days=5)
+_MINUTE = 60
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something due at a moment: a batch, a laboratory result, a day of visits, or a detection run."""
+
+    at: datetime
+    kind: Literal["batch", "result", "visits", "watch"]
+    index: int
+
+
+def send(
+    of: Setting, city: City, outbreak: Outbreak, *, after: datetime, until: datetime, progress: Progress | None = None
+) -> int:
+    """Send everything due in (after, until] and detect as it goes; leaves city time at `until`."""
+    events = sorted(due(of, outbreak, after=after, until=until), key=lambda event: (event.at, event.kind == "watch"))
+    sender = Sender(city, outbreak)
+    for number, event in enumerate(events, start=1):
+        sender.send(event)
+        if progress:
+            progress(number, len(events), clock.day_of(event.at).isoformat())
+    wiring.catch_up()
+    export.catch_up()
+    clock.set_to(until)
+    return len(events)
+
+
+def due(of: Setting, outbreak: Outbreak, *, after: datetime, until: datetime) -> Iterator[Event]:
+    """Everything due in (after, until]."""
+    for index, batch in enumerate(outbreak.batches):
+        if after < batch.sent_at <= until:
+            yield Event(batch.sent_at, "batch", index)
+    for index, result in enumerate(outbreak.lab_results):
+        if after < result.sent_at <= until:
+            yield Event(result.sent_at, "result", index)
+    for index, day in enumerate(_visit_days(outbreak)):
+        closes = _instant((day + 1) * 24 * 60) - timedelta(hours=8)  # the feed of a day arrives at its midnight
+        if after < closes <= until:
+            yield Event(closes, "visits", index)
+    for moment in watch_moments(of, after=after, until=until):
+        yield Event(moment, "watch", 0)
+
+
+def watch_moments(of: Setting, *, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Daily at 23:45 city time in the past; every quarter of an hour from five days before the first positive."""
+    close = of.first_positive - CLOSE_WATCH
+    day = max(of.first_day, clock.day_of(after))
+    moment = clock.start_of(day)
+    while moment <= until:
+        nightly = clock.start_of(clock.day_of(moment)) + timedelta(hours=23, minutes=45)
+        if moment > after and (moment >= close or moment == nightly):
+            yield moment
+        moment += QUARTER
+
+
+class Sender:
+    """Knows the senders' places and credentials."""
+
+    def __init__(self, city: City, outbreak: Outbreak) -> None:
+        self.city, self.outbreak = city, outbreak
+        self.places = {place.code: place for place in Place.objects.all()}
+        self.root = registry.city_place()
+        self.watcher = machine("watch", place=self.root, abilities=["warn.watch", "warn.triage"])
+        self.days = _visit_days(outbreak)
+
+    def send(self, event: Event) -> None:
+        getattr(self, f"_{event.kind}")(event)
+
+    def _batch(self, event: Event) -> None:
+        batch = self.outbreak.batches[event.index]
+        site = self.places[batch.site_code]
+        body = json.dumps({"rows": batch.rows}, ensure_ascii=False).encode()
+        sense.submit(
+            batch.form,
+            body,
+            channel="api",
+            site=site,
+            source=site.code,
+            message_id=f"{batch.form}-{batch.day.isoformat()}-{event.index}",
+            sent_at=event.at,
+            by=self._sender(site),
+            at=event.at,
+        )
+        if batch.form == "fever-clinic-visit":
+            wiring.catch_up()
+
+    def _result(self, event: Event) -> None:
+        result = self.outbreak.lab_results[event.index]
+        site = self.places[result.lab_code]
+        submit_message(
+            forms.form("lab-result"),
+            json.dumps({"rows": [result.row]}, ensure_ascii=False).encode(),
+            decode=decode_json,
+            channel="api",
+            site=site,
+            source=site.code,
+            message_id=f"lab-{result.barcode}-{event.index}",
+            sent_at=event.at,
+            by=self._sender(site),
+            at=event.at,
+        )
+        wiring.catch_up()
+
+    def _visits(self, event: Event) -> None:
+        day = self.days[event.index]
+        take_visits(
+            visits_of_day(self.city, self.outbreak, day),
+            site=self.root,
+            source="visit-feed",
+            message_id=f"visits-{day}",
+            by=machine("visit-feed", place=self.root, abilities=["sense.submit"]),
+            at=event.at,
+        )
+
+    def _watch(self, event: Event) -> None:
+        warn.watch(event.at, by=self.watcher)
+
+    def _sender(self, site: Place) -> Viewer:
+        return machine(f"sender:{site.code}", place=site, abilities=["sense.submit"])
+
+
+def visits_of_day(city: City, outbreak: Outbreak, day: int) -> bytes:
+    """One day's captured visits as the Parquet file a scanning operator would send."""
+    visits = outbreak.visits
+    chosen = np.flatnonzero(_day_of(visits.minute_in) == day)
+    people = np.unique(visits.person[chosen])
+    numbers = np.array([identity(city, int(person))["id_number"] for person in people], dtype=object)
+    codes = np.array([place.code for place in city.places], dtype=object)
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+        columns = {
+            "id_number": numbers[np.searchsorted(people, visits.person[chosen])],
+            "place_code": codes[visits.place[chosen]],
+            "time_in": visits.minute_in[chosen].astype("datetime64[m]").astype("datetime64[us]"),
+            "time_out": visits.minute_out[chosen].astype("datetime64[m]").astype("datetime64[us]"),
+        }
+        connection.register("visits", columns)
+        path = Path(folder) / "visits.parquet"
+        connection.execute(f"COPY (SELECT * FROM visits) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")  # noqa: S608 - our own path
+        return path.read_bytes()
+
+
+def _visit_days(outbreak: Outbreak) -> list[int]:
+    return [int(day) for day in np.unique(_day_of(outbreak.visits.minute_in))]
+
+
+def _day_of(minutes: np.ndarray) -> np.ndarray:
+    return (minutes.astype(np.int64) + 8 * 60) // (24 * 60)
+
+
+def _instant(minutes: int) -> datetime:
+    return clock.datetime.fromtimestamp(minutes * _MINUTE, tz=clock.UTC)

@@ -1,0 +1,134 @@
+"""Examining an installation: what is checked, whether it is well, and how to mend it."""
+
+import importlib.util
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import find
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from citywatch.mechanisms.journal import services as journal
+from citywatch.mechanisms.jurisdiction.models import Account, Place
+
+_SAFE_WAL = (3, 51, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, whether it is well, and what to do if not."""
+
+    what: str
+    well: bool
+    mend: str = ""
+
+
+def examine() -> list[Finding]:
+    """Run every check, in the order in which trouble usually comes; a check that breaks is itself a finding."""
+    return [_safely(check) for check in CHECKS]
+
+
+def _safely(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - a broken check must not hide the others
+        return Finding(f"{check.__name__.strip('_').replace('_', ' ')}: {error}", well=False, mend="Mend what comes above first.")
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding(f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or later and run `make setup` again.")
+
+
+def _home() -> Finding:
+    home = settings.HOME
+    well = home.is_dir() and os.access(home, os.W_OK)
+    return Finding(f"Folder {home} can be written", well, f"Make it: mkdir -p {home}, or set CITYWATCH_HOME.")
+
+
+def _keys() -> Finding:
+    loose = [path.name for path in settings.CITYWATCH_KEYS.glob("*.key") if path.stat().st_mode & 0o077]
+    return Finding("Key files are readable by their owner alone", not loose, f"chmod 600 {' '.join(loose)} in {settings.CITYWATCH_KEYS}.")
+
+
+def _database() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    name = "PostgreSQL" if connection.vendor == "postgresql" else f"SQLite {sqlite3.sqlite_version}"
+    return Finding(f"Database answers ({name})", well=True)
+
+
+def _journal_mode() -> Finding:
+    if connection.vendor != "sqlite":
+        return Finding("SQLite journal mode: not in use", well=True)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        (mode,) = cursor.fetchone()
+    well = mode != "wal" or sqlite3.sqlite_version_info >= _SAFE_WAL
+    return Finding(f"SQLite journal mode is {mode}", well, "PRAGMA journal_mode=DELETE; WAL is safe from SQLite 3.51.3 on.")
+
+
+def _migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    due = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return Finding("Database tables are up to date", not due, "Run `citywatch manage migrate`.")
+
+
+def _assets() -> Finding:
+    missing = [name for name in ("npm/echarts.min.js", "npm/leaflet.js") if not find(name)]
+    return Finding("Charts and maps are installed", not missing, "Run `make setup` (it fetches them from the npm registry).")
+
+
+def _words() -> Finding:
+    catalogue = settings.HERE / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.mo"
+    return Finding("Chinese texts are compiled", catalogue.exists(), "Run `make setup`.")
+
+
+def _place_tree() -> Finding:
+    return Finding(
+        "A city is laid out", Place.objects.filter(kind="city").exists(), "Run `citywatch admin create --city beijing`."
+    )
+
+
+def _accounts() -> Finding:
+    return Finding("Somebody can sign in", Account.objects.exists(), "Run `citywatch admin create`.")
+
+
+def _chain() -> Finding:
+    broken = journal.first_broken()
+    return Finding("The journal's chain holds", broken is None, f"It breaks at {broken}: keep this machine as it is; compare with a backup.")
+
+
+def _engine() -> Finding:
+    engine = settings.CITYWATCH_ENGINE
+    well = engine == "duckdb" or importlib.util.find_spec("pyspark") is not None
+    return Finding(f"Engine for the event log: {engine}", well, "Install citywatch[cluster], or unset CITYWATCH_ENGINE.")
+
+
+def _settings() -> Finding:
+    if settings.MODE != "production":
+        return Finding(f"Mode is {settings.MODE}: not for real data", well=True)
+    call_command("check", deploy=True, verbosity=0)
+    return Finding("Django's own deployment checks pass", well=True)
+
+
+CHECKS = (
+    _python,
+    _home,
+    _keys,
+    _database,
+    _journal_mode,
+    _migrations,
+    _assets,
+    _words,
+    _place_tree,
+    _accounts,
+    _chain,
+    _engine,
+    _settings,
+)

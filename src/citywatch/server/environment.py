@@ -1,0 +1,66 @@
+"""Every environment variable CityWatch knows, read once.
+
+| variable | meaning | default |
+|---|---|---|
+| CITYWATCH_HOME | folder for database, event log and keys | ./var/<city> |
+| CITYWATCH_MODE | production, demo or test | production |
+| CITY | beijing or xiamen (demo), or any city whose registry was imported | beijing |
+| DATABASE_URL | postgresql://user:password@host:port/name; without it SQLite in CITYWATCH_HOME | |
+| HOST, PORT | where `citywatch serve` listens | 127.0.0.1, 8000 |
+| DEMO_PUBLIC | 1 lets the demo listen beyond loopback | 0 |
+| ALLOWED_HOSTS | host names of production, comma separated | |
+| CITYWATCH_CIPHER | aes or sm4 | aes |
+| CITYWATCH_ENGINE | duckdb or spark://host:port | duckdb |
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+Mode = Literal["production", "demo", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The installation's configuration."""
+
+    home: Path
+    mode: Mode
+    city: str
+    database_url: str
+    host: str
+    port: int
+    demo_public: bool
+    allowed_hosts: tuple[str, ...]
+    cipher: str
+    engine: str
+
+    @property
+    def moves_clock(self) -> bool:
+        """City time may be moved: in the demo and in tests, never in production."""
+        return self.mode != "production"
+
+
+def read() -> Environment:
+    """Read the environment; raises `ValueError` naming the variable that makes no sense."""
+    get = os.environ.get
+    mode = get("CITYWATCH_MODE", "production")
+    if mode not in {"production", "demo", "test"}:
+        raise ValueError(f"CITYWATCH_MODE is {mode!r}; it must be production, demo or test.")
+    city = get("CITY", "beijing")
+    port = get("PORT", "8000")
+    if not port.isdigit():
+        raise ValueError(f"PORT is {port!r}; it must be a number.")
+    return Environment(
+        home=Path(get("CITYWATCH_HOME") or Path("var") / city).resolve(),
+        mode=cast("Mode", mode),
+        city=city,
+        database_url=get("DATABASE_URL", ""),
+        host=get("HOST", "127.0.0.1"),
+        port=int(port),
+        demo_public=get("DEMO_PUBLIC", "0") == "1",
+        allowed_hosts=tuple(host for host in get("ALLOWED_HOSTS", "").split(",") if host),
+        cipher=get("CITYWATCH_CIPHER", "aes"),
+        engine=get("CITYWATCH_ENGINE", "duckdb"),
+    )

@@ -1,0 +1,35 @@
+"""Jobs that belong to the house as a whole; each may run twice without harm."""
+
+from datetime import timedelta
+
+from citywatch.city.sense import services as sense
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.journal import export
+from citywatch.server import wiring
+from citywatch.server.forms import DECODERS
+
+_CLOSED_AFTER = timedelta(days=2)  # late reports for a day mostly come within two
+
+
+def react() -> int:
+    """Let reactions catch up, and the event log too."""
+    reacted = wiring.catch_up()
+    return reacted + export.catch_up()
+
+
+def finish_receipts() -> int:
+    """Process messages whose receipt was taken by a process that then died."""
+    return sense.finish_unfinished(decoders=DECODERS, at=clock.now())
+
+
+def compact() -> int:
+    """Merge the many small segments of closed days."""
+    log = export.store()
+    closed = clock.today() - _CLOSED_AFTER
+    merged = 0
+    for table in ("counts", "entries", "visits"):
+        for day, segments in log.days(table).items():
+            if day <= closed and segments > 1:
+                merged += log.compact(table, day)
+    log.sweep(older_than=timedelta(hours=1))
+    return merged

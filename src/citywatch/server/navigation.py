@@ -1,0 +1,32 @@
+"""The main navigation, in the order an outbreak is handled; each item shows only to those who hold its ability."""
+
+from dataclasses import dataclass
+
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the navigation: a URL name, its words and the ability that shows it."""
+
+    url: str
+    label: Label
+    ability: str
+    icon: str
+
+
+ITEMS = (
+    Item("report:command", Label("指挥大屏", "Command"), "report.view", "grid"),
+    Item("warn:inbox", Label("预警研判", "Duty desk"), "warn.view", "bell"),
+    Item("trace:investigations", Label("流调溯源", "Tracing"), "trace.view", "graph"),
+    Item("respond:incidents", Label("应急处置", "Response"), "respond.view", "flag"),
+    Item("sense:home", Label("监测报告", "Reporting"), "sense.submit", "form"),
+    Item("sense:coverage", Label("报告质量", "Coverage"), "sense.view", "check"),
+    Item("lab:worklist", Label("实验室", "Laboratory"), "lab.view", "flask"),
+    Item("report:situation", Label("疫情日报", "Situation"), "report.view", "page"),
+)
+
+
+def for_viewer(viewer: Viewer) -> list[Item]:
+    return [item for item in ITEMS if viewer.may_anywhere(item.ability)]

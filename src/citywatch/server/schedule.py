@@ -1,0 +1,31 @@
+"""The jobs and their cadence, on one screen; `install` makes the database's schedule equal to this list."""
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function called every so many minutes by the worker."""
+
+    name: str
+    function: str
+    minutes: int
+
+
+JOBS = (
+    Job("detect", "citywatch.city.warn.jobs.watch_job", 15),
+    Job("react", "citywatch.server.jobs.react", 1),
+    Job("finish receipts", "citywatch.server.jobs.finish_receipts", 1),
+    Job("tidy the log", "citywatch.server.jobs.compact", 60),
+)
+
+
+def install() -> None:
+    """Add, change and remove schedules until they equal `JOBS`."""
+    for job in JOBS:
+        Schedule.objects.update_or_create(
+            name=job.name, defaults={"func": job.function, "schedule_type": Schedule.MINUTES, "minutes": job.minutes}
+        )
+    Schedule.objects.exclude(name__in=[job.name for job in JOBS]).delete()

@@ -1,0 +1,44 @@
+"""All addresses of the house."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import include, path
+
+from citywatch.server import maps, navigation, uploads
+from citywatch.server.api import mount
+from citywatch.server.demo import views as demo
+
+
+def health(_request: HttpRequest) -> HttpResponse:
+    """Say that the server answers; no sign-in, nothing told."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Send each person to the first page of their navigation."""
+    if not request.user.is_authenticated:
+        return redirect("account_login")
+    items = navigation.for_viewer(request.viewer)  # type: ignore[attr-defined]
+    return redirect(items[0].url if items else "account_login")
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("health", health, name="health"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/", mount().urls),
+    path("maps/", include(maps.urlpatterns)),
+    path("uploads/", include((uploads.urlpatterns, "uploads"))),
+    path("sense/", include("citywatch.city.sense.urls")),
+    path("lab/", include("citywatch.city.lab.urls")),
+    path("warn/", include("citywatch.city.warn.urls")),
+    path("trace/", include("citywatch.city.trace.urls")),
+    path("respond/", include("citywatch.city.respond.urls")),
+    path("", include("citywatch.city.report.urls")),
+]
+if settings.DEMO or settings.MODE == "test":
+    urlpatterns += [path("demo/", include((demo.urlpatterns, "demo")))]

@@ -1,0 +1,37 @@
+"""Which journal entry wakes which reaction, on one screen. Downstream reacts to upstream; upstream never learns who listens."""
+
+from collections.abc import Callable
+
+from citywatch.city.lab import reactions as lab
+from citywatch.city.respond import reactions as respond
+from citywatch.city.sense import reactions as sense
+from citywatch.city.trace import reactions as trace
+from citywatch.city.warn import reactions as warn
+from citywatch.mechanisms.journal import services as journal
+from citywatch.mechanisms.journal.models import Entry
+
+Reaction = Callable[[Entry], None]
+
+REACTIONS: dict[str, tuple[Reaction, ...]] = {
+    "submitted.fever-clinic-visit": (lab.order_sample,),
+    "submitted.lab-result": (lab.record_result,),
+    "lab.sample_report_negative": (sense.release_hold,),
+    "lab.sample_report_positive": (sense.isolate, warn.propose_red),
+    "lab.sample_report_indeterminate": (),
+    "warn.event_verified": (trace.open_if_asked, respond.propose_incident),
+    "trace.risk_point_published": (respond.note_risk_point,),
+}
+
+
+def catch_up() -> int:
+    """React to every entry not yet reacted to; reactions may cause entries that are reacted to in turn."""
+    total = 0
+    while seen := journal.follow("reactions", _react, kinds=REACTIONS.keys(), chunk=200):
+        total += seen
+    return total
+
+
+def _react(entries: list[Entry]) -> None:
+    for entry in entries:
+        for reaction in REACTIONS[entry.kind]:
+            reaction(entry)
