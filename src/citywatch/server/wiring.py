@@ -13,12 +13,11 @@ from citywatch.mechanisms.journal.models import Entry
 Reaction = Callable[[Entry], None]
 
 REACTIONS: dict[str, tuple[Reaction, ...]] = {
-    "submitted.fever-clinic-visit": (lab.order_sample,),
+    "submitted.fever-clinic-visit": (sense.open_hold, lab.order_sample),
     "submitted.lab-result": (lab.record_result,),
     "lab.sample_report_negative": (sense.release_hold,),
-    "lab.sample_report_positive": (sense.isolate, warn.propose_red),
-    "lab.sample_report_indeterminate": (),
-    "warn.event_verified": (trace.open_if_asked, respond.propose_incident),
+    "lab.sample_report_positive": (sense.isolate, warn.propose_red, trace.register_case),
+    "warn.event_verified": (respond.propose_incident,),
     "trace.risk_point_published": (respond.note_risk_point,),
 }
 
