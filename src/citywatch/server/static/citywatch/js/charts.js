@@ -1,0 +1,165 @@
+// Draws every <figure class="chart" data-chart data-source>; the numbers stand beside it in a table for those who cannot see it.
+
+import * as echarts from "../../npm/echarts/echarts.esm.min.js";
+import { element, source, table, words } from "./words.js";
+
+const drawn = new Map();
+
+/** The sheet's colours as they apply to one figure, so that the wall and the dark theme need no second palette. */
+function paletteOf(figure) {
+  const style = getComputedStyle(figure);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ink: of("ink"), soft: of("soft"), line: of("line"), surface: of("surface"), accent: of("accent"), red: of("red"), strong: of("line-strong"),
+    series: [1, 2, 3, 4, 5, 6].map((i) => of(`series-${i}`)), font: style.fontFamily, width: figure.clientWidth, size: Math.round(parseFloat(style.fontSize) * 0.82),
+  };
+}
+
+const shortDay = (day) => (/^\d{4}-\d\d-\d\d$/.test(day) ? day.slice(5) : day);
+const figureText = (value) => (value === null || value === undefined || Number.isNaN(value) ? "–" : Number.isInteger(value) ? `${value}` : value.toFixed(2));
+
+function tip(title, rows) {
+  return element("div", { class: "chart-tip" }, element("b", {}, title), ...rows.map(([name, value]) => element("div", {}, element("span", {}, name), element("span", {}, value))));
+}
+
+function base(p, axisTip) {
+  return {
+    animation: false,
+    color: p.series,
+    textStyle: { fontFamily: p.font, fontSize: p.size, color: p.ink },
+    grid: { left: 8, right: 14, top: 34, bottom: 6, containLabel: true },
+    legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 9, itemGap: 16, textStyle: { color: p.soft, fontSize: p.size } },
+    // The box is ours (class chart-tip): the page's policy forbids inline styles in markup.
+    tooltip: { trigger: axisTip ? "axis" : "item", backgroundColor: "transparent", borderWidth: 0, padding: 0, extraCssText: "box-shadow:none", confine: true, axisPointer: { type: "shadow", shadowStyle: { color: p.strong, opacity: 0.14 } } },
+  };
+}
+
+const categories = (p, names) => ({
+  type: "category", data: names, axisLine: { lineStyle: { color: p.strong } }, axisTick: { show: false }, axisLabel: { color: p.soft, fontSize: p.size, formatter: shortDay, hideOverlap: true },
+});
+const wrapped = (axis, width) => ({ ...axis, axisLabel: { ...axis.axisLabel, interval: 0, width, overflow: "break", hideOverlap: false } });
+const counts = (p) => ({ type: "value", minInterval: 1, axisLabel: { color: p.soft, fontSize: p.size }, splitLine: { lineStyle: { color: p.line } } });
+
+const KINDS = {
+  baseline(data, p) {
+    const { days, observed, expected, upper, alarm } = data;
+    return {
+      ...base(p, true),
+      xAxis: categories(p, days),
+      yAxis: counts(p),
+      series: [
+        { name: words.observed, type: "bar", barMaxWidth: 18, barCategoryGap: "25%", itemStyle: { color: p.strong }, data: observed.map((value, i) => (alarm[i] ? { value, itemStyle: { color: p.red } } : value)) },
+        { name: words.expected, type: "line", symbol: "none", lineStyle: { color: p.accent, width: 2 }, itemStyle: { color: p.accent }, data: expected },
+        { name: words.upper, type: "line", symbol: "none", lineStyle: { color: p.ink, width: 1.5, type: [5, 4] }, itemStyle: { color: p.ink }, data: upper },
+        { name: words.alarm, type: "scatter", symbol: "triangle", symbolRotate: 180, symbolSize: 10, symbolOffset: [0, -9], itemStyle: { color: p.red }, data: observed.map((value, i) => (alarm[i] ? value : null)) },
+      ],
+      tip: (i) => tip(days[i], [[words.observed, figureText(observed[i])], [words.expected, figureText(expected[i])], [words.upper, figureText(upper[i])], ...(alarm[i] ? [["▼", words.alarm]] : [])]),
+      rows: [[words.day, words.observed, words.expected, words.upper, words.alarm], ...days.map((day, i) => [day, observed[i], figureText(expected[i]), figureText(upper[i]), alarm[i] ? "▼" : ""])],
+    };
+  },
+
+  bars(data, p, { stack = "", close = false } = {}) {
+    const labels = data.labels ?? data.days;
+    return {
+      ...base(p, true),
+      xAxis: data.labels && labels.length <= 10 ? wrapped(categories(p, labels), (p.width - 60) / labels.length - 8) : categories(p, labels),
+      yAxis: counts(p),
+      series: data.series.map(({ name, values }) => ({ name, type: "bar", stack, data: values, barCategoryGap: close ? "4%" : "30%", barMaxWidth: close ? undefined : 34, itemStyle: close ? { borderColor: p.surface, borderWidth: 0.7 } : {} })),
+      tip: (i) => tip(labels[i], data.series.map(({ name, values }) => [name, figureText(values[i])])),
+      rows: [[data.labels ? words.name : words.day, ...data.series.map(({ name }) => name)], ...labels.map((label, i) => [label, ...data.series.map(({ values }) => values[i])])],
+    };
+  },
+
+  epicurve: (data, p) => KINDS.bars(data, p, { stack: "cases", close: true }),
+
+  graph(data, p) {
+    const kinds = [...new Set(data.nodes.map((node) => node.category))];
+    const nameOf = Object.fromEntries(data.nodes.map((node) => [node.id, node.name]));
+    const linked = (id) => data.links.filter((link) => link.source === id).map((link) => nameOf[link.target]);
+    return {
+      ...base(p, false),
+      series: [{
+        type: "graph", layout: "force", roam: true, top: 30, force: { repulsion: 130, edgeLength: [40, 90], gravity: 0.12, layoutAnimation: false },
+        categories: kinds.map((name) => ({ name: `${name}` })),
+        data: data.nodes.map((node) => ({ id: `${node.id}`, name: node.name, symbolSize: node.size ?? 14, category: kinds.indexOf(node.category), label: { show: data.nodes.length <= 60 } })),
+        links: data.links.map((link) => ({ source: `${link.source}`, target: `${link.target}` })),
+        label: { position: "right", color: p.ink, fontSize: p.size, textBorderColor: p.surface, textBorderWidth: 2 },
+        edgeSymbol: ["none", "arrow"], edgeSymbolSize: 6, lineStyle: { color: p.strong, width: 1.2 }, itemStyle: { borderColor: p.surface, borderWidth: 1.5 },
+        emphasis: { focus: "adjacency" },
+      }],
+      legend: { ...base(p).legend, data: kinds.map((name) => `${name}`) },
+      tip: (i, params) => (params.dataType === "node" ? tip(params.name, [[words.kind, `${data.nodes[i].category}`], ...(linked(data.nodes[i].id).length ? [[words.linked, `${linked(data.nodes[i].id).length}`]] : [])]) : null),
+      rows: [[words.name, words.kind, words.linked], ...data.nodes.map((node) => [node.name, node.category, linked(node.id).join("、")])],
+    };
+  },
+
+  ranking(data, p) {
+    const { names, values, low = [], high = [] } = data;
+    const whisker = (params, api) => {
+      const row = api.value(0);
+      const [left, y] = api.coord([api.value(1), row]);
+      const [right] = api.coord([api.value(2), row]);
+      const style = { stroke: p.ink, lineWidth: 1.5, fill: null };
+      const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
+      return { type: "group", children: [line(left, y, right, y), line(left, y - 4, left, y + 4), line(right, y - 4, right, y + 4)] };
+    };
+    const spans = names.map((_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]));
+    return {
+      ...base(p, true),
+      grid: { left: 8, right: 26, top: 6, bottom: 6, containLabel: true },
+      legend: { show: false },
+      xAxis: { ...counts(p), minInterval: 0 },
+      yAxis: { ...categories(p, names), inverse: true, axisLabel: { color: p.ink, fontSize: p.size, width: 150, overflow: "truncate" } },
+      series: [
+        { type: "bar", barMaxWidth: 16, data: values.map((value, i) => ({ value, itemStyle: { color: p.accent, opacity: i ? 0.5 : 1 } })) },
+        { type: "custom", renderItem: whisker, encode: { x: [1, 2], y: 0 }, data: spans.map((i) => [i, low[i], high[i]]), z: 5 },
+      ],
+      tip: (i) => tip(names[i], [[words.value, figureText(values[i])], ...(Number.isFinite(low[i]) ? [[words.interval, `${figureText(low[i])} – ${figureText(high[i])}`]] : [])]),
+      rows: [[words.name, words.value, words.interval], ...names.map((name, i) => [name, figureText(values[i]), Number.isFinite(low[i]) ? `${figureText(low[i])} – ${figureText(high[i])}` : ""])],
+    };
+  },
+};
+
+function draw(figure) {
+  const given = source(figure);
+  if (!given || drawn.get(figure)?.text === given.text) return;
+  const kind = KINDS[figure.dataset.chart];
+  if (!kind) throw new Error(`Chart kind ${figure.dataset.chart} is not one of ${Object.keys(KINDS).join(", ")}.`);
+  const canvas = drawn.get(figure)?.canvas ?? canvasIn(figure);
+  const { tip: tipFor, rows, ...option } = kind(given.value, paletteOf(figure));
+  option.tooltip.formatter = (params) => {
+    const one = Array.isArray(params) ? params[0] : params;
+    return one ? tipFor(one.dataIndex, one) : null;
+  };
+  if (figure.dataset.chart === "ranking") canvas.style.height = `${Math.max(90, given.value.names.length * 30 + 44)}px`;
+  const chart = echarts.getInstanceByDom(canvas) ?? echarts.init(canvas);
+  chart.resize();
+  chart.setOption(option, true);
+  figure.querySelector("details .table-wrap").replaceChildren(table(rows));
+  drawn.set(figure, { text: given.text, canvas });
+}
+
+function canvasIn(figure) {
+  const canvas = element("div", { class: "chart-canvas", role: "img", "aria-label": figure.getAttribute("aria-label") ?? "" });
+  const wrap = element("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-label": figure.getAttribute("aria-label") ?? words.figures });
+  figure.removeAttribute("role"); // the picture is the canvas; as role="img" the figure would hide its own table
+  figure.replaceChildren(canvas, element("details", {}, element("summary", {}, words.figures), wrap));
+  new ResizeObserver(() => echarts.getInstanceByDom(canvas)?.resize()).observe(canvas);
+  return canvas;
+}
+
+function drawAll() {
+  for (const [figure, { canvas }] of drawn) {
+    if (figure.isConnected) continue;
+    echarts.getInstanceByDom(canvas)?.dispose();
+    drawn.delete(figure);
+  }
+  document.querySelectorAll("figure[data-chart]").forEach(draw);
+}
+
+drawAll();
+document.addEventListener("htmx:afterSettle", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const kept of drawn.values()) kept.text = "";
+  drawAll();
+});
