@@ -25,6 +25,7 @@ ITEMS = (
     Item("sense:coverage", Label("报告质量", "Coverage"), "sense.view", "check"),
     Item("lab:worklist", Label("实验室", "Laboratory"), "lab.view", "flask"),
     Item("report:situation", Label("疫情日报", "Situation"), "report.view", "page"),
+    Item("report:press", Label("新闻发布", "Press"), "report.press", "page"),
 )
 
 

@@ -3,10 +3,10 @@
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import include, path
 
-from citywatch.server import maps, navigation, uploads
+from citywatch.server import maps, navigation, styles, uploads
 from citywatch.server.api import mount
 from citywatch.server.demo import views as demo
 
@@ -21,7 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect("account_login")
     items = navigation.for_viewer(request.viewer)  # type: ignore[attr-defined]
-    return redirect(items[0].url if items else "account_login")
+    return redirect(items[0].url) if items else render(request, "home.html")
 
 
 urlpatterns = [
@@ -41,4 +41,7 @@ urlpatterns = [
     path("", include("citywatch.city.report.urls")),
 ]
 if settings.DEMO or settings.MODE == "test":
-    urlpatterns += [path("demo/", include((demo.urlpatterns, "demo")))]
+    urlpatterns += [
+        path("demo/", include((demo.urlpatterns, "demo"))),
+        path("styles/", styles.styles, name="styles"),
+    ]

@@ -40,7 +40,9 @@ def catch_up() -> int:
     log = store()
     areas = _areas()
     total = 0
-    reached = _reached.setdefault(log.root, _read_reached(log))
+    if log.root not in _reached:
+        _reached[log.root] = _read_reached(log)
+    reached = _reached[log.root]
     for writer, head in newest().items():
         while reached.get(writer, 0) < head:
             after = reached.get(writer, 0)

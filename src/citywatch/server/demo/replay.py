@@ -96,8 +96,8 @@ class Sender:
         self.city, self.outbreak = city, outbreak
         self.places = {place.code: place for place in Place.objects.all()}
         self.root = registry.city_place()
-        self.watcher = machine("watch", place=self.root, abilities=["warn.watch", "warn.triage"])
         self.days = _visit_days(outbreak)
+        self.id_numbers: dict[int, str] = {}
 
     def send(self, event: Event) -> None:
         getattr(self, f"_{event.kind}")(event)
@@ -140,7 +140,7 @@ class Sender:
     def _visits(self, event: Event) -> None:
         day = self.days[event.index]
         take_visits(
-            visits_of_day(self.city, self.outbreak, day),
+            visits_of_day(self.city, self.outbreak, day, known=self.id_numbers),
             site=self.root,
             source="visit-feed",
             message_id=f"visits-{day}",
@@ -149,18 +149,24 @@ class Sender:
         )
 
     def _watch(self, event: Event) -> None:
-        warn.watch(event.at, by=self.watcher)
+        warn.watch(at=event.at)
 
     def _sender(self, site: Place) -> Viewer:
         return machine(f"sender:{site.code}", place=site, abilities=["sense.submit"])
 
 
-def visits_of_day(city: City, outbreak: Outbreak, day: int) -> bytes:
-    """One day's captured visits as the Parquet file a scanning operator would send."""
+def visits_of_day(city: City, outbreak: Outbreak, day: int, *, known: dict[int, str]) -> bytes:
+    """One day's captured visits as the Parquet file a scanning operator would send.
+
+    `known` keeps the ID numbers made so far: most people go out every day.
+    """
     visits = outbreak.visits
     chosen = np.flatnonzero(_day_of(visits.minute_in) == day)
     people = np.unique(visits.person[chosen])
-    numbers = np.array([identity(city, int(person))["id_number"] for person in people], dtype=object)
+    for person in people.tolist():
+        if person not in known:
+            known[person] = identity(city, person)["id_number"]
+    numbers = np.array([known[person] for person in people.tolist()], dtype=object)
     codes = np.array([place.code for place in city.places], dtype=object)
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         columns = {
