@@ -1,13 +1,7 @@
 """What every Django test stands on: a small real registry, its people, and a clock that stands still unless moved."""
 
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-
-os.environ["CITYWATCH_MODE"] = "test"
-os.environ.setdefault("CITYWATCH_HOME", tempfile.mkdtemp(prefix="citywatch-test-"))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "citywatch.server.settings")
 
 import pytest
 

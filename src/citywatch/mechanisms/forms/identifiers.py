@@ -37,12 +37,16 @@ def check_digit(first_17: str) -> str:
 
 def is_resident_number(number: str) -> bool:
     """Eighteen characters with a right check digit and a real birth date."""
-    return bool(_RESIDENT.fullmatch(number)) and check_digit(number[:17]) == number[17] and birth_date(number) is not None
+    return (
+        bool(_RESIDENT.fullmatch(number)) and check_digit(number[:17]) == number[17] and birth_date(number) is not None
+    )
 
 
 def looks_like_other_document(number: str) -> bool:
     """A passport or permit number; 15 or 18 digits would be a resident number and must pass as one."""
-    return bool(_OTHER_DOCUMENT.fullmatch(number)) and not (len(number) == _LENGTH and number[:17].isascii() and number[:17].isdigit())
+    return bool(_OTHER_DOCUMENT.fullmatch(number)) and not (
+        len(number) == _LENGTH and number[:17].isascii() and number[:17].isdigit()
+    )
 
 
 def birth_date(number: str) -> date | None:

@@ -16,6 +16,12 @@ _SLACK = timedelta(minutes=5)  # clinic computers run a little ahead
 _TRUE = {"Y", "YES", "TRUE", "1", "是", "有"}
 _FALSE = {"N", "NO", "FALSE", "0", "否", "无"}
 _MAX_TEXT = 2000
+_MAX_OFFERED = 12
+_DATE = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
+_BARE_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")  # seven digits would be a guess
+_MOMENT = re.compile(
+    r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?[ T]*([0-9]{1,2})[:：时]([0-9]{1,2})分?(?:[:：]([0-9]{1,2})(?:\.0+)?)?"
+)
 _MISSING = Label("必填项未填写；请补填。", "is missing; fill it in.")
 _BAD_ID = Label(
     "证件号码校验不通过；请对照证件逐位核对（表格请将该列设为文本格式）。",
@@ -23,7 +29,9 @@ _BAD_ID = Label(
 )
 _BAD_PHONE = Label("电话号码格式不正确；请填写7至15位数字。", "is not a telephone number; give 7 to 15 digits.")
 _LATER_THAN_SENT = Label("时间晚于报送时间；请更正。", "lies after the moment of sending; correct it.")
-_NUL = Label("含有不可见的控制字符；请删除后重填。", "holds an invisible control character; delete it and type it again.")
+_NUL = Label(
+    "含有不可见的控制字符；请删除后重填。", "holds an invisible control character; delete it and type it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +60,47 @@ def read(form: Form, raw: Mapping[str, str], *, sent_at: datetime) -> Reading:
     number that passes fills sex, age and birth date where the row leaves them empty.
     """
     problems = [
-        Problem(name, Label(f"表单没有“{name}”这一项；请删除该列或更正列名。", f"is no question of this form; remove or rename {name!r}."))
+        Problem(
+            name,
+            Label(
+                f"表单没有“{name}”这一项；请删除该列或更正列名。",
+                f"is no question of this form; remove or rename {name!r}.",
+            ),
+        )
         for name in raw
         if name not in form.by_name
     ]
     raw = _filled_from_id(form, raw, sent_at)
     answers: dict[str, Any] = {}
+    said = dict(raw)  # with answers as codes: a spreadsheet says 是 where the form's logic says Y
     for question in form.questions:
         text = (raw.get(question.name) or "").strip()
-        if not question.is_shown(raw):
+        if not question.is_shown(said):
             continue
         if not text:
             if question.required:
                 problems.append(Problem(question.name, _MISSING))
             continue
         try:
-            answers[question.name] = _READERS[question.kind](question, text)
+            answer = answers[question.name] = _READERS[question.kind](question, text)
         except _Bad as bad:
             problems.append(Problem(question.name, bad.sentence))
+        else:
+            said[question.name] = ";".join(answer) if isinstance(answer, list) else str(answer)
     occurred_at, occurred_on = _when(answers.get(form.occurred))
     if occurred_at is not None and occurred_at > sent_at + _SLACK:
         problems.append(Problem(form.occurred, _LATER_THAN_SENT))
     if not problems:
-        problems += [Problem(form.occurred, wrong) for wrong in (check(answers) for check in form.checks) if wrong]
+        problems += [_problem(form, wrong) for wrong in (check(answers) for check in form.checks) if wrong]
     identity = Identity.of({name: str(value) for name, value in answers.items() if form.by_name[name].is_identity})
     plain = {name: _plain(value) for name, value in answers.items() if not form.by_name[name].is_identity}
     street = str(plain.pop("home_street", "") or "")
     findings = () if problems else form.findings(plain)
     return Reading(plain, identity, street, occurred_at, occurred_on, findings, tuple(problems))
+
+
+def _problem(form: Form, wrong: Problem | Label) -> Problem:
+    return wrong if isinstance(wrong, Problem) else Problem(form.occurred, wrong)
 
 
 def _filled_from_id(form: Form, raw: Mapping[str, str], sent_at: datetime) -> dict[str, str]:
@@ -122,7 +143,10 @@ def _text(question: Question, text: str) -> str:
     if any(ord(ch) < 32 and ch not in "\n\t" for ch in text):  # noqa: PLR2004 - control characters; PostgreSQL refuses NUL
         raise _Bad(_NUL.zh, _NUL.en)
     if "\ufffd" in text or "锟斤拷" in text:
-        raise _Bad("含有乱码；请检查文件编码后重发。", "holds characters damaged by a wrong encoding; check the file's encoding and send it again.")
+        raise _Bad(
+            "含有乱码；请检查文件编码后重发。",
+            "holds characters damaged by a wrong encoding; check the file's encoding and send it again.",
+        )
     if len(text) > _MAX_TEXT:
         raise _Bad(f"超过{_MAX_TEXT}字；请缩短。", f"is longer than {_MAX_TEXT} characters; shorten it.")
     if question.name == "id_number":
@@ -141,10 +165,16 @@ def _number(question: Question, text: str) -> float:
     value = float(text)
     if (question.low is not None and value < question.low) or (question.high is not None and value > question.high):
         raise _Bad(
-            f"{text}超出范围 {question.low:g} 至 {question.high:g}；请更正。",
-            f"{text} lies outside {question.low:g} to {question.high:g}; correct it.",
+            f"{text}超出范围（{_range(question, '至')}）；请更正。",
+            f"{text} lies outside {_range(question, 'to')}; correct it.",
         )
     return value
+
+
+def _range(question: Question, to: str) -> str:
+    low = "…" if question.low is None else f"{question.low:g}"
+    high = "…" if question.high is None else f"{question.high:g}"
+    return f"{low} {to} {high}"
 
 
 def _count(question: Question, text: str) -> int:
@@ -155,18 +185,23 @@ def _count(question: Question, text: str) -> int:
 
 
 def _date(_question: Question, text: str) -> date:
-    match = re.fullmatch(r"([0-9]{4})[-/.年]?([0-9]{1,2})[-/.月]?([0-9]{1,2})日?( 00:00(:00)?)?", text)
+    plain = re.sub(r"[ T]0?0:00(:00)?$", "", text)  # spreadsheets write a date as its midnight
+    match = _DATE.fullmatch(plain) or _BARE_DATE.fullmatch(plain)
     try:
         if match is None:
             raise ValueError(text)
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
-        raise _Bad(f"“{text}”不是有效日期；请写成 2020-06-11。", f"{text!r} is not a date; write it as 2020-06-11.") from None
+        raise _Bad(
+            f"“{text}”不是有效日期；请写成 2020-06-11。", f"{text!r} is not a date; write it as 2020-06-11."
+        ) from None
 
 
 def _moment(_question: Question, text: str) -> datetime:
+    match = _MOMENT.fullmatch(text)
     try:
-        moment = datetime.fromisoformat(text.replace("/", "-"))
+        parts = [int(part or 0) for part in match.groups()] if match else []
+        moment = datetime(*parts, tzinfo=SHANGHAI) if parts else datetime.fromisoformat(text.replace("/", "-"))  # type: ignore[arg-type,misc]
     except ValueError:
         raise _Bad(
             f"“{text}”不是有效时间；请写成 2020-06-11 08:30。", f"{text!r} is not a time; write it as 2020-06-11 08:30."
@@ -178,8 +213,14 @@ def _choice(question: Question, text: str) -> str:
     for code, label in question.choices:
         if text.casefold() in {code.casefold(), label.zh.casefold(), label.en.casefold()}:
             return code
-    offered = "、".join(label.zh for _, label in question.choices[:12])
-    codes = ", ".join(code for code, _ in question.choices[:12])
+    if len(question.choices) > _MAX_OFFERED:
+        code, label = question.choices[-1]
+        raise _Bad(
+            f"“{text}”不在代码表中；请按代码表填写代码或名称，如 {code} 或 {label.zh}。",
+            f"{text!r} is not in the code table; give a code or name of the table, such as {code} or {label.en}.",
+        )
+    offered = "、".join(label.zh for _, label in question.choices)
+    codes = ", ".join(code for code, _ in question.choices)
     raise _Bad(f"“{text}”不在选项中；可填：{offered}。", f"{text!r} is not one of the answers; give one of {codes}.")
 
 

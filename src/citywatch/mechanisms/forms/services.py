@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import cast
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms.models import Submission
@@ -24,7 +25,9 @@ from citywatch.mechanisms.vault.types import Identity
 
 Decode = Callable[[bytes], list[Row]]
 
-_UNKNOWN_STREET = Label("街道代码不存在；请从街道列表中选择。", "is not a street code; choose one from the list of streets.")
+_UNKNOWN_STREET = Label(
+    "街道代码不存在；请从街道列表中选择。", "is not a street code; choose one from the list of streets."
+)
 _EXCEL_DAMAGE = Label(
     "证件号码末三位为000，疑似被电子表格截断；请将该列设为文本格式后重新录入。",
     "ends in 000 like many in this file, which a spreadsheet does to long numbers; format the column as text and enter it again.",
@@ -55,9 +58,18 @@ def decode_json(body: bytes) -> list[Row]:
         ) from None
     rows = message.get("rows") if isinstance(message, dict) else message
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Refusal("The message holds no list of rows; send {\"rows\": [{…}, …]}.", zh="消息中没有 rows 列表；请按 {\"rows\": [{…}]} 发送。")
+        raise Refusal(
+            'The message holds no list of rows; send {"rows": [{…}, …]}.',
+            zh='消息中没有 rows 列表；请按 {"rows": [{…}]} 发送。',
+        )
     return [
-        Row(number, {str(k): ";".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v) for k, v in row.items()})
+        Row(
+            number,
+            {
+                str(k): ";".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v)
+                for k, v in row.items()
+            },
+        )
         for number, row in enumerate(rows, start=1)
     ]
 
@@ -68,12 +80,12 @@ def check_rows(form: Form, rows: Sequence[Row], *, sent_at: datetime) -> list[tu
     streets = _streets(readings)
     damaged = _damaged_ids(readings)
     return [
-        (row, (*reading.problems, *_place_problems(reading, streets), *_damage(reading, damaged)))
+        (row, (*row.problems, *reading.problems, *_place_problems(reading, streets), *_damage(reading, damaged)))
         for row, reading in zip(rows, readings, strict=True)
     ]
 
 
-def submit_message(  # noqa: PLR0913 - the door's whole knowledge of a message
+def submit_message(
     form: Form,
     body: bytes,
     *,
@@ -103,6 +115,13 @@ def process(form: Form, receipt: Receipt, *, decode: Decode, by: Viewer, at: dat
     except Refusal as refusal:
         receipts.refuse(receipt, refusal.sentence)
         raise
+    try:
+        return _process(form, rows, receipt=receipt, by=by, at=at)
+    except IntegrityError:  # another message brought the same row or person between our look and our write
+        return _process(form, rows, receipt=receipt, by=by, at=at)
+
+
+def _process(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, at: datetime) -> Outcome:
     with transaction.atomic():
         held = Receipt.objects.select_for_update().select_related("place").get(pk=receipt.pk)
         if held.state == Receipt.State.PROCESSED:
@@ -118,12 +137,14 @@ def _store(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, at:
     bad: list[tuple[int, dict[str, str], Label]] = []
     good: list[tuple[Row, Reading, str]] = []
     for row, reading in zip(rows, readings, strict=True):
-        problems = (*reading.problems, *_place_problems(reading, streets), *_damage(reading, damaged))
+        problems = (*row.problems, *reading.problems, *_place_problems(reading, streets), *_damage(reading, damaged))
         if problems:
             bad.append((row.number, dict(row.values), _sentence(form, problems)))
         else:
             good.append((row, reading, _natural_key(form, site, reading)))
-    known = set(Submission.objects.filter(natural_key__in=[key for *_, key in good]).values_list("natural_key", flat=True))
+    known = set(
+        Submission.objects.filter(natural_key__in=[key for *_, key in good]).values_list("natural_key", flat=True)
+    )
     fresh: list[tuple[Row, Reading, str]] = []
     for item in good:
         if item[2] not in known:
@@ -154,25 +175,47 @@ def _enrol(readings: Sequence[Reading], *, site: Place, streets: dict[str, Place
     The reporting site and the home street both have a reason to know the person.
     """
     people: list[Person | None] = [None] * len(readings)
-    by_street: dict[str, list[int]] = {}
-    for index, reading in enumerate(readings):
-        if reading.identity != Identity():
-            by_street.setdefault(reading.home_street, []).append(index)
-    for code, indexes in by_street.items():
-        places = [(site, "reporting"), *([(streets[code], "home")] if code else [])]
-        found = enrol_many([readings[i].identity for i in indexes], known_at=places, at=at)
-        for index, person in zip(indexes, found, strict=True):
+    named = [index for index, reading in enumerate(readings) if reading.identity != Identity()]
+    if named:
+        found = enrol_many(
+            [readings[index].identity for index in named],
+            known_at=[(site, "reporting")],
+            homes=[streets.get(readings[index].home_street) for index in named],
+            at=at,
+        )
+        for index, person in zip(named, found, strict=True):
             people[index] = person or _CONFLICT
     return people
 
 
 def _create(
-    form: Form, kept: list[tuple[Row, Reading, str, Person | None]], *, receipt: Receipt, streets: dict[str, Place], at: datetime
+    form: Form,
+    kept: list[tuple[Row, Reading, str, Person | None]],
+    *,
+    receipt: Receipt,
+    streets: dict[str, Place],
+    at: datetime,
 ) -> list[Submission]:
-    submissions = []
-    for row, reading, key, person in kept:
-        revision = _revision_key(form, receipt.place, reading)
-        submissions.append(
+    """Write the rows, a revision after what it revises: two revisions of one card in one message form a chain."""
+    revisions = [_revision_key(form, receipt.place, reading) for _, reading, *_ in kept]
+    newest = _newest_by_revision(revisions)
+    written: list[Submission] = []
+    wave: list[Submission] = []
+    in_wave: set[str] = set()
+
+    def write() -> None:
+        for submission in Submission.objects.bulk_create(wave, batch_size=500):
+            written.append(submission)
+            newest[submission.revision_key] = submission
+        wave.clear()
+        in_wave.clear()
+
+    for (row, reading, key, person), revision in zip(kept, revisions, strict=True):
+        if revision in in_wave:
+            write()
+        if revision:
+            in_wave.add(revision)
+        wave.append(
             Submission(
                 place=receipt.place,
                 form=form.code,
@@ -180,8 +223,8 @@ def _create(
                 stream=str(reading.answers["stream"]) if form.code == "zero-report" else form.stream,
                 person=person,
                 home_place=streets.get(reading.home_street),
-                occurred_at=reading.occurred_at,
-                occurred_on=reading.occurred_on,
+                occurred_at=cast("datetime", reading.occurred_at),
+                occurred_on=cast("date", reading.occurred_on),
                 reported_at=receipt.sent_at,
                 recorded_at=at,
                 answers=reading.answers,
@@ -191,10 +234,11 @@ def _create(
                 revision_key=revision,
                 receipt=receipt,
                 row=row.number,
-                corrects=_earlier(revision),
+                corrects=newest.get(revision) if revision else None,
             )
         )
-    return Submission.objects.bulk_create(submissions, batch_size=500)
+    write()
+    return written
 
 
 def _draft(submission: Submission, at: datetime) -> journal.Draft:
@@ -232,10 +276,12 @@ def _revision_key(form: Form, site: Place, reading: Reading) -> str:
     return blind(f"{form.code}\x00{site.code}\x00{reading.answers[form.revised_by]}", purpose="revision")
 
 
-def _earlier(revision: str) -> Submission | None:
-    if not revision:
-        return None
-    return Submission.objects.filter(revision_key=revision, corrected_by__isnull=True).order_by("-pk").first()
+def _newest_by_revision(revisions: Sequence[str]) -> dict[str, Submission]:
+    asked = [revision for revision in revisions if revision]
+    if not asked:
+        return {}
+    current = Submission.objects.filter(revision_key__in=asked, corrected_by__isnull=True).order_by("pk")
+    return {submission.revision_key: submission for submission in current}
 
 
 def _natural_key(form: Form, site: Place, reading: Reading) -> str:
@@ -246,6 +292,8 @@ def _natural_key(form: Form, site: Place, reading: Reading) -> str:
 
 def _streets(readings: Sequence[Reading]) -> dict[str, Place]:
     codes = {reading.home_street for reading in readings if reading.home_street}
+    if not codes:
+        return {}
     return {place.code: place for place in Place.objects.filter(kind=Place.Kind.STREET, code__in=codes)}
 
 

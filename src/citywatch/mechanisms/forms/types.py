@@ -10,7 +10,8 @@ from citywatch.mechanisms.vault.types import IDENTITY_FIELDS
 Kind = Literal["text", "long_text", "count", "number", "date", "moment", "choice", "choices", "yes_no", "street"]
 Choices = tuple[tuple[str, Label], ...]
 Answers = Mapping[str, Any]
-Check = Callable[[Answers], Label | None]
+Check = Callable[[Answers], "Problem | Label | None"]
+"""What is wrong with the answers taken together: a problem of one question, or a sentence about when it happened."""
 
 SEX: Choices = (("M", Label("男", "Male")), ("F", Label("女", "Female")))
 AGE_UNIT: Choices = (("Y", Label("岁", "years")), ("M", Label("月", "months")), ("D", Label("天", "days")))
@@ -90,10 +91,14 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it arrived: its number in the message or file (the first is 1), and its text values."""
+    """One row as it arrived: its number in the message or file (the first is 1), and its text values.
+
+    `problems` is damage seen while the file was read, such as an ID number that a spreadsheet has rounded.
+    """
 
     number: int
     values: Mapping[str, str]
+    problems: "tuple[Problem, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,15 @@ def diseases(on: date, *, subtypes: bool = False) -> tuple[Disease, ...]:
     return tuple(disease for disease in _in_force(_diseases(), on) if subtypes or not disease.parent)
 
 
+def diseases_ever() -> tuple[Disease, ...]:
+    """List every row the disease list has held, subtypes too, for reading a report before its day is known.
+
+    >>> [d.name_zh for d in diseases_ever() if d.code == "0103"]
+    ['新型冠状病毒肺炎', '新型冠状病毒感染']
+    """
+    return _diseases()
+
+
 def clocks(on: date) -> tuple[Clock, ...]:
     """List every limit in force on a day.
 
