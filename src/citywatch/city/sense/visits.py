@@ -1,0 +1,163 @@
+"""The door of the visit feed: who was where, from when to when, by the hundred thousand.
+
+The receipt proves what came; the rows go to the event log alone, under dense person numbers. No journal entry per row.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from django.db import transaction
+
+from citywatch.city.sense.types import VisitsTaken
+from citywatch.eventlog.segments import Batch
+from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.forms.identifiers import is_resident_number, looks_like_other_document
+from citywatch.mechanisms.journal.export import store
+from citywatch.mechanisms.jurisdiction.models import Place, must
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.receipts import services as receipts
+from citywatch.mechanisms.receipts.models import Receipt
+from citywatch.mechanisms.vault.services import surrogates
+
+FEED = "visits"
+COLUMNS = ("id_number", "place_code", "time_in", "time_out")
+
+_WRONG = {
+    "id": Label(
+        "证件号码校验不通过；请从原系统重新导出。",
+        "The ID number does not pass its check; export it again from its source.",
+    ),
+    "place": Label("地点编码不存在；请核对地点编码表。", "There is no place with this code; check it in the registry."),
+    "times": Label(
+        "离开时间早于进入时间或时间缺失；请更正。",
+        "The time out lies before the time in, or one is missing; correct them.",
+    ),
+}
+_STAGE = """
+CREATE TABLE came AS SELECT file_row_number + 1 AS number,
+    upper(trim(id_number)) AS id_number,
+    trim(place_code) AS place_code, epoch_us(time_in) AS us_in, epoch_us(time_out) AS us_out
+FROM read_parquet(?, file_row_number = true)
+"""
+_JUDGE = """
+CREATE TABLE judged AS SELECT came.*, people.person, places.place,
+    CASE WHEN people.person IS NULL THEN 'id' WHEN places.place IS NULL THEN 'place'
+         WHEN us_in IS NULL OR us_out IS NULL OR us_out < us_in THEN 'times' ELSE '' END AS wrong
+FROM came LEFT JOIN people USING (id_number) LEFT JOIN places USING (place_code)
+"""
+# A minute begun counts whole: the first minute the person was no longer there is rounded up.
+_KEEP = """
+SELECT person, place, (us_in // 60000000)::INTEGER AS minute_in,
+    ((us_out + 59999999) // 60000000)::INTEGER AS minute_out,
+    ((us_in // 60000000 + 480) // 1440)::INTEGER AS city_day
+FROM judged WHERE wrong = '' GROUP BY ALL ORDER BY city_day, place, minute_in, person
+"""
+
+
+def take_visits(body: bytes, *, site: Place, source: str, message_id: str, by: Viewer, at: datetime) -> VisitsTaken:
+    """Take a Parquet file with the columns `COLUMNS` (times in UTC) into the log's visits.
+
+    Unknown places, failing ID numbers and reversed times are quarantined; a stay repeated within the file counts as a
+    duplicate. The same message again answers as the first time.
+    """
+    must(by, "sense.submit", site)
+    receipt, new = receipts.take(
+        body, source=source, message_id=message_id, channel="parquet", form=FEED, place=site, sent_at=at, at=at
+    )
+    if not new and receipt.state == Receipt.State.PROCESSED:
+        return _taken(receipt, repeat=True)
+    return process(receipt, at=at, body=body)
+
+
+def process(receipt: Receipt, *, at: datetime, body: bytes | None = None) -> VisitsTaken:
+    """Put a taken receipt's visits into the log; run again after a killed worker, nothing comes twice.
+
+    People first, then the log (which drops a batch it knows), then the count: each step may be repeated.
+    """
+    with _opened(body if body is not None else receipts.body_of(receipt), receipt) as files:
+        _identify(files, at)
+        kept = files.execute(_KEEP).fetchnumpy()
+        wrong = files.execute("SELECT * FROM judged WHERE wrong <> '' ORDER BY number").fetchall()
+        (rows,) = files.execute("SELECT count(*) FROM came").fetchone() or (0,)
+    store().append_together(list(_batches(kept, receipt)))
+    stored = len(kept["person"])
+    with transaction.atomic():
+        held = Receipt.objects.select_for_update().select_related("place").get(pk=receipt.pk)
+        if held.state == Receipt.State.PROCESSED:
+            return _taken(held, repeat=True)
+        quarantined = receipts.quarantine(held, _reasons(wrong))
+        receipts.close(held, rows=rows, stored=stored, duplicate=rows - stored - quarantined, quarantined=quarantined)
+        return _taken(held)
+
+
+@contextmanager
+def _opened(body: bytes, receipt: Receipt) -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as files:
+        path = Path(folder) / "visits.parquet"
+        path.write_bytes(body)
+        files.execute("SET TimeZone = 'UTC'")
+        try:
+            files.execute(_STAGE, [str(path)])
+        except duckdb.Error:
+            sentence = f"The visits file cannot be read; send Parquet with {', '.join(COLUMNS)} (times in UTC)."
+            receipts.refuse(receipt, sentence)
+            raise Refusal(
+                sentence, zh=f"无法读取到访文件；请发送含 {'、'.join(COLUMNS)} 列的 Parquet 文件（时间为UTC）。"
+            ) from None
+        yield files
+
+
+def _identify(files: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """Judge every row: whose it is, where it was, and what is wrong with it."""
+    asked = [row[0] for row in files.execute("SELECT DISTINCT id_number FROM came WHERE id_number <> ''").fetchall()]
+    sound = [number for number in asked if is_resident_number(number) or looks_like_other_document(number)]
+    people = surrogates(sound, at=at)
+    codes = [row[0] for row in files.execute("SELECT DISTINCT place_code FROM came").fetchall()]
+    places = dict(Place.objects.filter(code__in=[code for code in codes if code]).values_list("code", "pk"))
+    _register(files, "people", "id_number", "person", people)
+    _register(files, "places", "place_code", "place", places)
+    files.execute(_JUDGE)
+
+
+def _register(files: duckdb.DuckDBPyConnection, table: str, text: str, number: str, values: dict[str, int]) -> None:
+    files.execute(f"CREATE TABLE {table} ({text} VARCHAR, {number} INTEGER)")
+    if values:
+        columns = {
+            "text": np.array(list(values), dtype=object),
+            "number": np.array(list(values.values()), dtype=np.int32),
+        }
+        files.register("columns_of", columns)
+        files.execute(f"INSERT INTO {table} SELECT text, number FROM columns_of")  # noqa: S608 - our own names
+        files.unregister("columns_of")
+
+
+def _batches(kept: dict[str, Any], receipt: Receipt) -> Iterator[Batch]:
+    days = np.asarray(kept["city_day"])
+    for day in np.unique(days):
+        mine = days == day
+        count = int(mine.sum())
+        columns = {name: np.asarray(kept[name])[mine] for name in ("person", "place", "minute_in", "minute_out")}
+        columns["source"] = np.full(count, receipt.source, dtype=object)
+        calendar = np.datetime64(int(day), "D").astype(object)
+        yield Batch("visits", columns, day=calendar, batch_id=f"receipt-{receipt.pk}-{calendar}")
+
+
+def _reasons(wrong: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, dict[str, str], Label]]:
+    for number, id_number, place_code, us_in, us_out, _person, _place, why in wrong:
+        values = {"id_number": id_number, "place_code": place_code, "time_in": _iso(us_in), "time_out": _iso(us_out)}
+        yield number, {name: str(value or "") for name, value in values.items()}, _WRONG[why]
+
+
+def _iso(microseconds: int | None) -> str:
+    return "" if microseconds is None else f"{np.datetime64(microseconds, 'us').astype('datetime64[s]')}Z"
+
+
+def _taken(receipt: Receipt, *, repeat: bool = False) -> VisitsTaken:
+    return VisitsTaken(receipt.pk, receipt.rows, receipt.stored, receipt.duplicate, receipt.quarantined, repeat)

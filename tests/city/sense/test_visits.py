@@ -1,0 +1,137 @@
+"""Visits come by the hundred thousand, are proven by a receipt, and stay out of the database."""
+
+import duckdb
+import numpy as np
+import pytest
+from django.utils.translation import override
+from tests.city.reports import id_number
+from tests.conftest import NOON
+
+from citywatch.city.sense import services as sense
+from citywatch.city.sense import visits
+from citywatch.eventlog.expressions import table
+from citywatch.mechanisms.errors import Conflict, NotAllowed, Refusal
+from citywatch.mechanisms.journal.export import engine, store
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.receipts.models import Receipt
+from citywatch.mechanisms.vault.models import Person
+from citywatch.mechanisms.vault.services import enrol, find
+from citywatch.mechanisms.vault.types import Identity
+from citywatch.server import forms
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("chinese")]
+MARKET = "110106018-M01"
+STAY = (id_number(1), MARKET, "2020-06-01T00:30:30", "2020-06-01T01:00:30")
+
+
+def parquet(tmp_path, *rows):
+    ids, places, ins, outs = zip(*rows, strict=True)
+    columns = {
+        "id_number": np.array(ids, dtype=object),
+        "place_code": np.array(places, dtype=object),
+        "time_in": np.array(ins, dtype="datetime64[us]"),
+        "time_out": np.array(outs, dtype="datetime64[us]"),
+    }
+    path = tmp_path / "v.parquet"
+    with duckdb.connect() as connection:
+        connection.register("v", columns)
+        connection.execute(f"COPY (SELECT * FROM v) TO '{path}' (FORMAT parquet)")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def chinese():
+    with override("zh-hans"):  # a page asked for earlier may have left another language behind
+        yield
+
+
+@pytest.fixture
+def take(viewers, tmp_path):
+    def take(*rows, key="v-1", body=None):
+        site = Place.objects.get(code="110106018-P01")
+        return visits.take_visits(
+            parquet(tmp_path, *rows) if body is None else body,
+            site=site, source="scan", message_id=key, by=viewers["pharmacist"], at=NOON,
+        )  # fmt: skip
+
+    return take
+
+
+def in_log():
+    found = engine().run(table("visits"), store().pin())
+    return sorted(zip(*(found[c].tolist() for c in ("person", "place", "minute_in", "minute_out")), strict=True))
+
+
+def test_a_stay_reaches_the_log_under_a_number_in_whole_minutes(take):
+    taken = take(STAY)
+
+    minute = int(np.datetime64("2020-06-01T00:30", "m").astype(int))
+    assert (taken.rows, taken.stored) == (1, 1)
+    assert in_log() == [(find(id_number=STAY[0]), Place.objects.get(code=MARKET).pk, minute, minute + 31)]
+
+
+def test_bad_rows_wait_and_everything_adds_up(take):
+    taken = take(
+        STAY,
+        STAY,
+        (id_number(2), "nowhere", *STAY[2:]),
+        (id_number(3), MARKET, STAY[3], STAY[2]),
+        ("110106196801010019"[:17] + "Y", MARKET, *STAY[2:]),
+    )
+
+    assert (taken.rows, taken.stored, taken.duplicate) == (5, 1, 1)
+    assert taken.quarantined == 3
+    assert len(in_log()) == 1
+
+
+def test_the_same_file_twice_is_counted_once_and_another_under_its_name_is_a_conflict(take):
+    first, again = take(STAY), take(STAY)
+
+    assert (again.repeat, again.receipt_id) == (True, first.receipt_id)
+    assert len(in_log()) == 1
+    with pytest.raises(Conflict):
+        take((id_number(9), *STAY[1:]))
+
+
+def test_a_visitor_is_the_same_person_as_the_patient_known_before_and_after(take, viewers):
+    clinic = Place.objects.get(code="110106018-C01")
+    before = enrol(Identity(name="张甲", id_number=id_number(1)), place=clinic, relation="reporting", at=NOON)
+    take(STAY, (id_number(2), *STAY[1:]))
+    after = enrol(Identity(name="李乙", id_number=id_number(2)), place=clinic, relation="reporting", at=NOON)
+
+    assert {row[0] for row in in_log()} == {before.pk, after.pk}
+    assert Person.objects.count() == 2
+
+
+def test_a_worker_killed_between_log_and_count_is_finished_without_doubling(take, monkeypatch):
+    from datetime import timedelta
+
+    from citywatch.mechanisms.receipts import services as receipts
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(receipts, "close", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take(STAY)
+    assert Receipt.objects.get().state == "received"
+
+    assert sense.finish_unfinished(forms.DECODERS, NOON + timedelta(minutes=5)) == 1
+    assert Receipt.objects.get().stored == 1
+    assert len(in_log()) == 1
+
+
+def test_a_file_that_is_no_parquet_is_refused_and_kept(take):
+    with pytest.raises(Refusal, match="无法读取到访文件"):
+        take(body=b"not parquet")
+
+    assert Receipt.objects.get().state == "refused"
+
+
+def test_a_feed_may_only_come_from_a_site_that_may_send(viewers, tmp_path):
+    with pytest.raises(NotAllowed):
+        visits.take_visits(
+            parquet(tmp_path, STAY), site=Place.objects.get(code="110106018-P01"), source="scan", message_id="x",
+            by=viewers["press"], at=NOON,
+        )  # fmt: skip
