@@ -1,0 +1,290 @@
+"""Questions about warning: the inbox, a proposal's grounds, events, signals and runs. Everything scoped to who asks."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import cast
+
+import numpy as np
+from django.core.paginator import Paginator
+from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
+from numpy.typing import ArrayLike
+
+from citywatch.city.registry.queries import place_facts
+from citywatch.city.warn import facts, rules
+from citywatch.city.warn.counting import Counted, count, sites
+from citywatch.city.warn.detectors import judge
+from citywatch.city.warn.facts import label_of, reason_for, signal_facts
+from citywatch.city.warn.models import HealthEvent, Proposal, Run, Signal
+from citywatch.city.warn.types import (
+    EventFacts,
+    EventPage,
+    InboxPage,
+    InboxRow,
+    ProposalFacts,
+    ProposalPage,
+    RunFacts,
+    SeriesKey,
+    SignalFacts,
+    SiteCount,
+)
+from citywatch.mechanisms.clock import day_of
+from citywatch.mechanisms.errors import NotFound
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, ScopedQuerySet
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle.models import Clock
+from citywatch.mechanisms.lifecycle.services import clocks_of
+
+OPEN = ("new", "watched")
+STATES: dict[str, tuple[str, ...]] = {
+    "open": OPEN,
+    "new": ("new",),
+    "watched": ("watched",),
+    "verified": ("verified",),
+    "closed": ("closed",),
+    "all": tuple(rules.PROPOSAL.states),
+}
+PER_PAGE = 20
+_SPARK_DAYS = 21
+_CHART_DAYS = 35
+_HISTORY = 50
+_SUBJECT = "warn.proposal"
+
+
+def inbox(
+    viewer: Viewer, *, at: datetime | None = None, state: str = "open", level: str = "", page: int = 1
+) -> InboxPage:
+    """One page of proposals, what hurts first: the gravest level, then the clock that ends first, then strength.
+
+    With `at`, each line carries three weeks of its strongest series, counted as known then.
+    """
+    wanted = _ranked(Proposal.objects.visible_to(viewer).filter(state__in=STATES.get(state, OPEN)))
+    if level in rules.LEVELS:
+        wanted = wanted.filter(level=level)
+    shown = Paginator(wanted, PER_PAGE).get_page(page)
+    rows = list(shown.object_list)
+    told = _facts(rows)
+    clocks = _running_clocks(rows)
+    sparks = _sparks(rows, at=at) if at else {}
+    lines = tuple(
+        InboxRow(told[row.pk], clocks.get(row.pk), tuple(row.moves_for(viewer)), sparks.get(row.pk, ())) for row in rows
+    )
+    return InboxPage(lines, shown.number, shown.paginator.num_pages, shown.paginator.count, open_by_level(viewer))
+
+
+def open_by_level(viewer: Viewer) -> dict[str, int]:
+    """How many open proposals of each level the viewer can see, gravest first, zeros included."""
+    rows = Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level").annotate(number=Count("pk"))
+    found = {row["level"]: row["number"] for row in rows}
+    return {level: found.get(level, 0) for level in reversed(rules.LEVELS)}
+
+
+def proposal_facts(viewer: Viewer, proposal_id: int) -> ProposalFacts:
+    row = _proposal(viewer, proposal_id)
+    return _facts([row])[row.pk]
+
+
+def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: int | None = None) -> ProposalPage:
+    """Everything the desk looks at before it answers; figures are counted anew as known at `at`."""
+    row = _proposal(viewer, proposal_id)
+    place = label_of(row.place)
+    signals = sorted((signal_facts(s, place) for s in row.signals.all()), key=lambda s: (s.family, -s.score))
+    shown = next((s for s in signals if s.id == signal_id), signals[0] if signals else None)
+    return ProposalPage(
+        row=row,
+        facts=_facts([row])[row.pk],
+        signals=tuple(signals),
+        shown=shown,
+        chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
+        sites=_sites(shown.key, at=at) if shown else (),
+        similar=tuple(_similar(viewer, row)),
+        clocks=tuple(clocks_of(row)),
+        history=tuple(_history(viewer, row.pk)),
+        moves=tuple(row.moves_for(viewer)),
+    )
+
+
+def open_events(viewer: Viewer) -> list[EventFacts]:
+    """Verified events not yet ended, newest first."""
+    return [facts.event_facts(event) for event in _events(viewer).filter(state="verified")]
+
+
+def events(viewer: Viewer, *, page: int = 1) -> tuple[list[EventFacts], int]:
+    """A page of all events, newest first, and the number of pages."""
+    shown = Paginator(_events(viewer), PER_PAGE).get_page(page)
+    return [facts.event_facts(event) for event in shown.object_list], shown.paginator.num_pages
+
+
+def event_facts(event_id: int) -> EventFacts:
+    """One event for another area, whose own scope decides who sees what it makes of it."""
+    event = HealthEvent.objects.filter(pk=event_id).first()
+    if event is None:
+        raise NotFound(NOTHING_HERE, zh=NOTHING_HERE_ZH)
+    return facts.event_facts(event)
+
+
+def event_page(viewer: Viewer, event_id: int) -> EventPage:
+    event = cast("HealthEvent", _events(viewer).select_related("proposal__place").pick_one(event_id))
+    entries = Entry.objects.visible_to(viewer).filter(subject_kind="warn.healthevent", subject_id=event.pk)
+    return EventPage(
+        row=event,
+        facts=facts.event_facts(event),
+        place=label_of(event.place),
+        why=reason_for(event.proposal),
+        alerts=tuple(event.alerts.order_by("-published_at", "-pk")[:_HISTORY]),
+        history=tuple(entries.order_by("-at", "-pk")[:_HISTORY]),
+        moves=tuple(event.moves_for(viewer)),
+        may_publish=not event.is_done and viewer.may("warn.publish", event.place.path),
+    )
+
+
+def signals_of(viewer: Viewer, day: date) -> list[SignalFacts]:
+    """Signals whose episode covers a day, strongest first."""
+    rows = Signal.objects.visible_to(viewer).filter(first_day__lte=day, last_day__gte=day).select_related("place")
+    return [signal_facts(row, label_of(row.place)) for row in rows.order_by("-score", "pk")]
+
+
+def signal_counts(day: date) -> dict[str, int]:
+    """How many signals cover a day, for each stream; an aggregate of the whole city."""
+    rows = Signal.objects.filter(first_day__lte=day, last_day__gte=day).values("stream").annotate(number=Count("pk"))
+    return {row["stream"]: row["number"] for row in rows}
+
+
+def last_run(viewer: Viewer) -> RunFacts | None:
+    """The newest run, failed or not; None where nobody has watched yet, or the viewer may not ask."""
+    if not viewer.may_anywhere("warn.view"):
+        return None
+    run = Run.objects.order_by("-at", "-pk").first()
+    if run is None:
+        return None
+    return RunFacts(
+        run.at, run.series, run.raised, run.extended, run.proposals, run.took_ms, skipped=False, fault=run.fault
+    )
+
+
+def remembered_reasons(viewer: Viewer, move: str, *, language: str, most: int = 4) -> list[str]:
+    """What this viewer lately wrote most for a move, then what desks commonly write."""
+    lately = Entry.objects.filter(kind=f"warn.proposal_{move}", actor=viewer.actor).order_by("-pk")[:100]
+    own = Counter(lately.values_list("because", flat=True))
+    common = [label.in_language(language) for label in rules.REASONS.get(move, ())]
+    repeated = [text for text, times in own.most_common(most) if times > 1 and text not in common]
+    return [*repeated[:2], *common][: most + 1]
+
+
+def rule_texts(on: date) -> tuple[Label, ...]:
+    return rules.rules_on(on).describe()
+
+
+def _proposal(viewer: Viewer, proposal_id: int) -> Proposal:
+    return cast("Proposal", Proposal.objects.visible_to(viewer).select_related("place").pick_one(proposal_id))
+
+
+def _events(viewer: Viewer) -> ScopedQuerySet:
+    return HealthEvent.objects.visible_to(viewer).select_related("place").order_by("-verified_at", "-pk")
+
+
+def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
+    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at__isnull=True)
+    ranked: ScopedQuerySet = (
+        rows.select_related("place")
+        .annotate(
+            rank=Case(
+                *(When(level=level, then=Value(rules.rank(level))) for level in rules.LEVELS),
+                output_field=IntegerField(),
+            ),
+            due_at=Subquery(running.order_by("due_at").values("due_at")[:1]),
+        )
+        .order_by("-rank", F("due_at").asc(nulls_last=True), "-score", "-pk")
+    )
+    return ranked
+
+
+def _facts(rows: Collection[Proposal]) -> dict[int, ProposalFacts]:
+    ids = [row.pk for row in rows]
+    signals: dict[int, list[Signal]] = defaultdict(list)
+    for signal in Signal.objects.filter(proposal__in=ids).order_by("pk"):
+        signals[signal.proposal_id].append(signal)
+    event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
+    clocks = _running_clocks(rows)
+    return {
+        row.pk: facts.proposal_facts(
+            row, signals=signals[row.pk], clock=clocks.get(row.pk), event_id=event_ids.get(row.pk)
+        )
+        for row in rows
+    }
+
+
+def _running_clocks(rows: Iterable[Proposal]) -> dict[int, Clock]:
+    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id__in=[r.pk for r in rows], stopped_at__isnull=True)
+    return {clock.subject_id: clock for clock in running.order_by("-due_at")}
+
+
+def _sparks(rows: Sequence[Proposal], *, at: datetime) -> dict[int, tuple[float | None, ...]]:
+    """Three weeks of each proposal's strongest series."""
+    strongest: dict[int, Signal] = {}
+    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).order_by("score", "pk"):
+        strongest[signal.proposal_id] = signal
+    if not strongest:
+        return {}
+    counted = count(at, days=_SPARK_DAYS)
+    keys = {
+        pk: SeriesKey(s.stream, s.syndrome, s.by, s.place_id)  # type: ignore[arg-type]
+        for pk, s in strongest.items()
+    }
+    found = {pk: counted.row(key) for pk, key in keys.items()}
+    return {pk: tuple(_told(row)) for pk, row in found.items() if row is not None}
+
+
+def _chart(key: SeriesKey, *, family: str, at: datetime) -> dict[str, object] | None:
+    counted = count(at)
+    row = counted.row(key)
+    if row is None:
+        return None
+    alone = Counted((key,), counted.first_day, counted.last_day, row[np.newaxis, :])
+    for verdict in judge(alone, rules.rules_on(counted.last_day)):
+        if verdict.family == family and verdict.rows.size:
+            tail = slice(-_CHART_DAYS, None)
+            return {
+                "days": counted.days[tail],
+                "observed": _told(row[tail]),
+                "expected": _told(verdict.expected[0, tail]),
+                "upper": _told(verdict.upper[0, tail]),
+                "alarm": verdict.alarm[0, tail].astype(int).tolist(),
+            }
+    return None
+
+
+def _told(values: ArrayLike) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), 2) for value in np.asarray(values, dtype=float)]
+
+
+def _sites(key: SeriesKey, *, at: datetime) -> tuple[SiteCount, ...]:
+    rows = sites(at, key)
+    places = place_facts([row.place_id for row in rows])
+    return tuple(SiteCount(r.place_id, places[r.place_id].name, r.count, r.days_reported) for r in rows)
+
+
+def _similar(viewer: Viewer, row: Proposal, *, most: int = 5) -> list[ProposalFacts]:
+    """Answered proposals of the same street, or of the same hazard elsewhere, lately."""
+    alike = Proposal.objects.visible_to(viewer).filter(
+        Q(place=row.place) | Q(hazard=row.hazard),
+        state__in=rules.PROPOSAL.done,
+        opened_at__gte=row.opened_at - timedelta(days=365),
+        opened_at__lte=row.opened_at,
+    )
+    rows = list(alike.exclude(pk=row.pk).select_related("place").order_by("-opened_at")[:most])
+    told = _facts(rows)
+    return [told[one.pk] for one in rows]
+
+
+def _history(viewer: Viewer, proposal_id: int) -> Sequence[Entry]:
+    entries = Entry.objects.visible_to(viewer).filter(subject_kind=_SUBJECT, subject_id=proposal_id)
+    return list(entries.order_by("-at", "-pk")[:_HISTORY])
+
+
+def today_signals(viewer: Viewer, at: datetime) -> int:
+    """How many signals cover the day of `at` where the viewer may look."""
+    day = day_of(at)
+    return Signal.objects.visible_to(viewer).filter(first_day__lte=day, last_day__gte=day).count()

@@ -1,0 +1,231 @@
+"""The verbs of warning: watch the city, triage proposals, verify them, publish alerts."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import cast
+
+from django.db import transaction
+
+from citywatch.city.registry.queries import city_place
+from citywatch.city.warn import rules, wording
+from citywatch.city.warn.counting import count, digest_of
+from citywatch.city.warn.detectors import findings
+from citywatch.city.warn.facts import label_of, reason_for
+from citywatch.city.warn.gathering import OPEN, raise_level, record_findings
+from citywatch.city.warn.models import Alert, HealthEvent, Proposal, Run
+from citywatch.city.warn.types import RunFacts
+from citywatch.mechanisms.clock import day_of
+from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.journal import services as journal
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import Place, must
+from citywatch.mechanisms.jurisdiction.services import machine
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.lifecycle.services import advance, begin, start_clock
+
+
+def detector_viewer() -> Viewer:
+    """The machine that raises signals and proposals; it can do nothing else."""
+    return machine("detection", place=city_place(), abilities=["warn.raise"])
+
+
+def watch(*, at: datetime, by: Viewer | None = None, force: bool = False) -> RunFacts:
+    """Run detection over the city as known at `at` and store what it finds.
+
+    The same moment twice changes nothing. A run is skipped, and leaves no trace, when no report has come since the
+    last one and the day is the same; `force` runs it anyway.
+    """
+    started = time.perf_counter()
+    export.catch_up()
+    version = export.store().pin()
+    digest = digest_of(version)
+    if not force and _nothing_new(digest, at):
+        return RunFacts(at=at, skipped=True)
+    counted = count(at, version=version)
+    ruled = rules.rules_on(day_of(at))
+    found = findings(counted, ruled)
+    with transaction.atomic():
+        raised, extended, proposals = record_findings(found, counted, ruled, at=at, by=by or detector_viewer())
+        took = round((time.perf_counter() - started) * 1000)
+        Run.objects.create(
+            place=city_place(), at=at, log_version=version.number, log_digest=digest, series=len(counted.keys),
+            raised=raised, extended=extended, proposals=proposals, took_ms=took,
+        )  # fmt: skip
+    return RunFacts(at, len(counted.keys), raised, extended, proposals, took, findings=tuple(found))
+
+
+def look(*, at: datetime) -> RunFacts:
+    """What a run at `at` would have found with what was known then; stores nothing."""
+    started = time.perf_counter()
+    export.catch_up()
+    counted = count(at)
+    found = findings(counted, rules.rules_on(day_of(at)))
+    took = round((time.perf_counter() - started) * 1000)
+    return RunFacts(at, len(counted.keys), took_ms=took, findings=tuple(found))
+
+
+@transaction.atomic
+def note_failure(error: Exception, *, at: datetime) -> None:
+    """A failed run is an entry of the journal and stands on the desk until the next run succeeds."""
+    fault = f"{type(error).__name__}: {error}"
+    run = Run.objects.create(place=city_place(), at=at, fault=fault)
+    journal.record("warn.run_failed", place=run.place, by=detector_viewer(), at=at, subject=run, fault=fault)
+
+
+@transaction.atomic
+def raise_red(*, hazard: str, sample_id: int, street_code: str, at: datetime, by: Viewer | None = None) -> int:
+    """Bring a laboratory positive before the desk: one red proposal for each episode of a hazard.
+
+    A positive already counted changes nothing. The first of an episode takes over an open proposal of its street, or
+    opens one; later ones, wherever they are found, raise its count. Returns the proposal's number.
+    """
+    by = by or detector_viewer()
+    ruled = rules.rules_on(day_of(at))
+    since = at - timedelta(days=ruled.episode.red_gap_days)
+    episode = Proposal.objects.select_for_update().filter(hazard=hazard, last_positive_at__gte=since)
+    proposal = episode.exclude(state="closed").order_by("-opened_at").first()
+    if proposal is not None:
+        _add_positive(proposal, sample_id, at=at, by=by)
+        return int(proposal.pk)
+    closed = episode.filter(state="closed").order_by("-opened_at").first()
+    if closed is not None and sample_id in closed.positives:
+        return int(closed.pk)
+    place = Place.objects.get(code=street_code)
+    day = day_of(at)
+    near = day - timedelta(hours=ruled.episode.fusion_hours)
+    open_here = Proposal.objects.select_for_update().filter(
+        place=place, state__in=OPEN, last_day__gte=near, positives=[]
+    )
+    proposal = open_here.order_by("-opened_at").first()
+    if proposal is not None:
+        proposal.hazard = hazard
+        _add_positive(proposal, sample_id, at=at, by=by)
+        return int(proposal.pk)
+    proposal = Proposal(
+        place=place, level="red", hazard=hazard, streams=["lab"], positives=[sample_id], first_positive_at=at,
+        last_positive_at=at, opened_at=at, first_day=day, last_day=day, after=closed,
+        fingerprint=rules.proposal_fingerprint(hazard, place.code, at.isoformat(), str(sample_id)),
+    )  # fmt: skip
+    begin(proposal, "warn.proposal_raised", by=by, at=at, level="red", hazard=hazard, streams=["lab"], sample=sample_id)
+    start_clock(rules.CLOCKS["red"], proposal, at=at)
+    return int(proposal.pk)
+
+
+@transaction.atomic
+def close(proposal_id: int, *, by: Viewer, at: datetime, because: str) -> None:
+    """Say that nothing is behind a proposal, and why."""
+    advance(_open_for(by, proposal_id), "close", by=by, at=at, because=because)
+
+
+@transaction.atomic
+def keep_watching(proposal_id: int, *, by: Viewer, at: datetime, because: str) -> None:
+    """Answer a proposal without acting on it yet; it comes back if its level rises."""
+    advance(_open_for(by, proposal_id), "watch", by=by, at=at, because=because)
+
+
+@transaction.atomic
+def verify(proposal_id: int, *, by: Viewer, at: datetime, because: str) -> int:
+    """Confirm what a proposal claims: it becomes an event, whose number is returned."""
+    proposal = _open_for(by, proposal_id)
+    advance(proposal, "verify", by=by, at=at, because=because)
+    title = wording.event_title(
+        label_of(proposal.place), hazard=proposal.hazard, on=proposal.first_day, positives=len(proposal.positives)
+    )
+    event = HealthEvent(
+        place=proposal.place, proposal=proposal, hazard=proposal.hazard, level=proposal.level, title_zh=title.zh,
+        title_en=title.en, verified_at=at, first_positive_at=proposal.first_positive_at,
+    )  # fmt: skip
+    begin(
+        event, "warn.event_verified", by=by, at=at, because=because, proposal=proposal.pk, hazard=event.hazard,
+        level=event.level, first_positive_at=event.first_positive_at, place_code=proposal.place.code,
+    )  # fmt: skip
+    return int(event.pk)
+
+
+MOVES = {"close": close, "watch": keep_watching, "verify": verify}
+"""The desk's three answers, by the name of their move."""
+
+
+def answer(move: str, proposal_id: int, *, by: Viewer, at: datetime, because: str) -> int | None:
+    """Give one of the desk's answers by name; the number of the event when it was verified."""
+    if move not in MOVES:
+        raise Refusal(
+            f"There is no answer {move!r}; close, watch or verify the proposal.",
+            zh="没有这种操作；请选择关闭、关注或核实。",
+        )
+    return MOVES[move](proposal_id, by=by, at=at, because=because)
+
+
+@transaction.atomic
+def close_many(proposal_ids: Sequence[int], *, by: Viewer, at: datetime, because: str) -> int:
+    """Close several proposals for one reason: all of them or, if one refuses, none."""
+    if not proposal_ids:
+        raise Refusal("No proposal is marked; mark those to close.", zh="未勾选任何预警；请先勾选要关闭的预警。")
+    for proposal_id in proposal_ids:
+        close(proposal_id, by=by, at=at, because=because)
+    return len(proposal_ids)
+
+
+@transaction.atomic
+def publish_alert(event_id: int, *, level: str, by: Viewer, at: datetime, because: str) -> int:
+    """Make an event known with its level to those who must act; returns the alert's number."""
+    event = cast("HealthEvent", HealthEvent.objects.visible_to(by).select_for_update().pick_one(event_id))
+    must(by, "warn.publish", event.place)
+    if level not in rules.LEVELS:
+        raise Refusal(
+            f"There is no level {level!r}; choose blue, yellow, orange or red.",
+            zh="没有该预警级别；请在蓝、黄、橙、红中选择。",
+        )
+    if event.is_done:
+        raise Refusal("This event has ended; an alert needs an open event.", zh="该事件已结束，不能再发布预警。")
+    if not because.strip():
+        raise Refusal("Publishing an alert needs a reason; write one sentence.", zh="发布预警须填写理由；请写一句话。")
+    title = label_of(event)
+    text = wording.alert_text(title, level=level, why_sentence=reason_for(event.proposal), at=at)
+    alert = Alert.objects.create(
+        place=event.place, event=event, level=level, text_zh=text.zh, text_en=text.en, because=because, published_at=at
+    )
+    journal.record(
+        "warn.alert_published", place=event.place, by=by, at=at, because=because, subject=alert, event=event.pk,
+        level=level, text=text.zh,
+    )  # fmt: skip
+    if level != event.level:
+        HealthEvent.objects.filter(pk=event.pk).update(level=level)
+    return int(alert.pk)
+
+
+@transaction.atomic
+def end_event(event_id: int, *, by: Viewer, at: datetime, because: str) -> None:
+    """Say that an event is over."""
+    event = cast("HealthEvent", HealthEvent.objects.visible_to(by).pick_one(event_id))
+    advance(event, "end", by=by, at=at, because=because)
+
+
+def _open_for(by: Viewer, proposal_id: int) -> Proposal:
+    return cast("Proposal", Proposal.objects.visible_to(by).select_related("place").pick_one(proposal_id))
+
+
+def _nothing_new(digest: str, at: datetime) -> bool:
+    last = Run.objects.filter(fault="").order_by("-at", "-pk").first()
+    if last is None or last.log_digest != digest or day_of(last.at) != day_of(at) or at < last.at:
+        return False
+    # The log may hold reports from after the last run's moment, when that moment lies in the past.
+    return not Entry.objects.filter(kind__startswith="submitted.", at__gt=last.at, at__lte=at).exists()
+
+
+def _add_positive(proposal: Proposal, sample_id: int, *, at: datetime, by: Viewer) -> None:
+    if sample_id in proposal.positives:
+        return
+    proposal.positives = [*proposal.positives, sample_id]
+    proposal.streams = sorted({*proposal.streams, "lab"})
+    proposal.first_positive_at = min(proposal.first_positive_at or at, at)
+    proposal.last_positive_at = max(proposal.last_positive_at or at, at)
+    proposal.last_day = max(proposal.last_day, day_of(at))
+    proposal.save(update_fields=["positives", "streams", "first_positive_at", "last_positive_at", "last_day", "hazard"])
+    journal.record(
+        "warn.positive_added", place=proposal.place, by=by, at=at, subject=proposal, sample=sample_id,
+        positives=len(proposal.positives), hazard=proposal.hazard,
+    )  # fmt: skip
+    raise_level(proposal, "red", at=at, by=by)

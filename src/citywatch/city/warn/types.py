@@ -1,0 +1,183 @@
+"""Frozen values of warning: what a run finds, and what other areas and pages are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from citywatch.mechanisms.labels import Label
+
+By = Literal["reporting", "home"]
+Level = Literal["blue", "yellow", "orange", "red"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """One series of daily counts: a stream's syndrome in a street, by where it was reported or where people live."""
+
+    stream: str
+    syndrome: str
+    by: By
+    street_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A machine's claim before it is stored: one episode of alarms in one series.
+
+    Figures are those of the last alarm day, in reports a day. `p` is the chance of such a count under the baseline,
+    None where the rule has no model of chance; `score` is how many standard deviations the count stands above it.
+    """
+
+    key: SeriesKey
+    family: str
+    detectors: tuple[str, ...]
+    first_day: date
+    last_day: date
+    observed: int
+    expected: float
+    upper: float
+    p: float | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for a proposal: the streams of its best 72 hours, single-case diseases, laboratory positives."""
+
+    streams: frozenset[str]
+    single_cases: int = 0
+    positives: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """A stored signal."""
+
+    id: int
+    key: SeriesKey
+    family: str
+    detectors: tuple[str, ...]
+    first_day: date
+    last_day: date
+    observed: int
+    expected: float
+    upper: float
+    p: float | None
+    score: float
+    stream: Label
+    syndrome: Label
+    place: Label
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFacts:
+    """A proposal as lists and other areas see it. `due_at` is None when no clock runs."""
+
+    id: int
+    place_id: int
+    place_code: str
+    place: Label
+    level: Level
+    state: str
+    state_label: Label
+    hazard: str
+    streams: tuple[str, ...]
+    positives: int
+    first_positive_at: datetime | None
+    opened_at: datetime
+    due_at: datetime | None
+    score: float
+    why: Label
+    event_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """A verified event."""
+
+    id: int
+    place_id: int
+    hazard: str
+    level: Level
+    title: Label
+    verified_at: datetime
+    first_positive_at: datetime | None
+    proposal_id: int
+    state: str = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One line of the inbox: the facts, the running clock, what this viewer may do, and three weeks of counts."""
+
+    facts: ProposalFacts
+    clock: Any
+    moves: tuple[Any, ...]
+    spark: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """A page of the inbox and how many proposals of each level are open."""
+
+    rows: tuple[InboxRow, ...]
+    number: int
+    pages: int
+    total: int
+    open_by_level: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCount:
+    """What one site sent to a series in the last seven days, and on how many of them it sent anything."""
+
+    place_id: int
+    name: Label
+    count: int
+    days_reported: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """Everything the proposal page prints, counted as known at the moment of asking."""
+
+    row: Any
+    facts: ProposalFacts
+    signals: tuple[SignalFacts, ...]
+    shown: SignalFacts | None
+    chart: Mapping[str, Any] | None
+    sites: tuple[SiteCount, ...]
+    similar: tuple[ProposalFacts, ...]
+    clocks: tuple[Any, ...]
+    history: tuple[Any, ...]
+    moves: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A verified event with its alerts and history."""
+
+    row: Any
+    facts: EventFacts
+    place: Label
+    why: Label
+    alerts: tuple[Any, ...]
+    history: tuple[Any, ...]
+    moves: tuple[Any, ...]
+    may_publish: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a detection run did. `skipped`: nothing had changed since the last one."""
+
+    at: datetime
+    series: int = 0
+    raised: int = 0
+    extended: int = 0
+    proposals: int = 0
+    took_ms: int = 0
+    skipped: bool = False
+    fault: str = ""
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
