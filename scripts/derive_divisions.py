@@ -144,9 +144,9 @@ def read_polygon(block: bytes) -> shapely.Polygon:
 def read_shape(block: bytes) -> shapely.Geometry:
     """Read a polygon (kind 5) or several (kind 6); the district file holds nothing else."""
     (kind,) = struct.unpack_from("<I", block)
-    if kind == 5:  # noqa: PLR2004 - the package's own number for a polygon
+    if kind == 5:
         return read_polygon(block[4:])
-    if kind == 6:  # noqa: PLR2004 - and for several
+    if kind == 6:
         return shapely.MultiPolygon([read_polygon(part) for part in split_blocks(block[4:])])
     message = f"shape kind is {kind}; the district file should hold polygons (5) and multipolygons (6) alone."
     raise ValueError(message)
@@ -239,7 +239,7 @@ def division_rows(
             yield row_of(street["code"], district.code, "street", names, position, census)
 
 
-def row_of(  # noqa: PLR0913, PLR0917 - one argument a group of columns
+def row_of(  # noqa: PLR0917 - one argument a group of columns
     code: str,
     parent_code: str,
     kind: str,

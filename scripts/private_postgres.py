@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of one's own for a while: initdb into a temporary folder, loopback only, thrown away afterwards."""
+"""A PostgreSQL cluster of one's own for a while, in a temporary folder, on loopback, thrown away afterwards."""
 
 import os
 import pwd
@@ -41,7 +41,7 @@ def cluster() -> Iterator[str]:
     port = _free_port()
     run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
     try:
-        subprocess.run(
+        subprocess.run(  # noqa: PLW1510 - `run` says check=True
             [*as_user, programs / "initdb", "-D", folder / "cluster", "-U", "citywatch", "-A", "scram-sha-256",
              f"--pwfile={secret}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
             **run,

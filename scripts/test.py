@@ -31,7 +31,10 @@ def main() -> int:
     if present["postgresql"]:
         print("== PostgreSQL", flush=True)
         with cluster() as url:
-            failed += _pytest([path for path in ON_BOTH if (HERE / path).exists()], marks="not browser", DATABASE_URL=url) != 0
+            failed += (
+                _pytest([path for path in ON_BOTH if (HERE / path).exists()], marks="not browser", DATABASE_URL=url)
+                != 0
+            )
     if present["browser"]:
         print("== Browser", flush=True)
         failed += _pytest(["tests/browser"], marks="browser", workers="0") != 0

@@ -12,7 +12,7 @@ NOON = datetime(2020, 6, 11, 4, 0, tzinfo=UTC)
 @pytest.fixture
 def at_noon(monkeypatch):
     """City time stands at `NOON`."""
-    from citywatch.mechanisms import clock  # noqa: PLC0415 - Django must be set up first
+    from citywatch.mechanisms import clock
 
     monkeypatch.setattr(clock, "now", lambda: NOON)
     return NOON
@@ -21,7 +21,7 @@ def at_noon(monkeypatch):
 @pytest.fixture(autouse=True)
 def _own_log(settings, tmp_path_factory):
     """Every test writes to an event log of its own, and forgets a moved clock."""
-    from citywatch.mechanisms import clock  # noqa: PLC0415
+    from citywatch.mechanisms import clock
 
     settings.CITYWATCH_LOG = Path(tmp_path_factory.mktemp("log"))
     clock.forget()
@@ -32,8 +32,8 @@ def _own_log(settings, tmp_path_factory):
 @pytest.fixture
 def city(db):
     """Fengtai with two streets, Xicheng with one; a market with three halls; one institution of each kind."""
-    from citywatch.city.registry.queries import city_place  # noqa: PLC0415
-    from citywatch.city.registry.services import NewSite, add_sites, lay_city  # noqa: PLC0415
+    from citywatch.city.registry.queries import city_place
+    from citywatch.city.registry.services import NewSite, add_sites, lay_city
 
     lay_city("beijing", street_codes={"110106018", "110106024", "110102009"})
 
@@ -45,13 +45,30 @@ def city(db):
 
     add_sites(
         [
-            site("110106018-C01", "chc", "花乡社区卫生服务中心", "Huaxiang Community Health Centre", ("symptom",), sentinel=True),
+            site(
+                "110106018-C01",
+                "chc",
+                "花乡社区卫生服务中心",
+                "Huaxiang Community Health Centre",
+                ("symptom",),
+                sentinel=True,
+            ),
             site("110106018-P01", "pharmacy", "花乡平安药店", "Huaxiang Ping'an Pharmacy", ("pharmacy",)),
-            site("110106018-H01", "hospital", "丰台医院", "Fengtai Hospital", ("fever", "card"), fever_clinic=True, emergency=True),
+            site(
+                "110106018-H01",
+                "hospital",
+                "丰台医院",
+                "Fengtai Hospital",
+                ("fever", "card"),
+                fever_clinic=True,
+                emergency=True,
+            ),
             site("110106018-L01", "lab", "丰台核酸检测所", "Fengtai Testing Laboratory", ("lab",)),
             site("110106024-S01", "chs", "新村社区卫生服务站", "Xincun Health Station", ("symptom",)),
             site("110102009-K01", "clinic", "西城同仁诊所", "Xicheng Tongren Clinic", ("symptom",)),
-            NewSite("110106018-M01", "110106018", "market", "新发地批发市场", "Xinfadi Wholesale Market", 116.33, 39.80),
+            NewSite(
+                "110106018-M01", "110106018", "market", "新发地批发市场", "Xinfadi Wholesale Market", 116.33, 39.80
+            ),
             *[
                 NewSite(f"110106018-M01-{i}", "110106018-M01", "hall", f"{i}号厅", f"Hall {i}", 116.33, 39.80)
                 for i in (1, 2, 3)
@@ -64,9 +81,9 @@ def city(db):
 @pytest.fixture
 def accounts(city):
     """One account per role, with the grants the demo gives."""
-    from citywatch.city.registry.services import grant, make_account  # noqa: PLC0415
-    from citywatch.mechanisms.jurisdiction.models import Place  # noqa: PLC0415
-    from citywatch.mechanisms.jurisdiction.services import machine  # noqa: PLC0415
+    from citywatch.city.registry.services import grant, make_account
+    from citywatch.mechanisms.jurisdiction.models import Place
+    from citywatch.mechanisms.jurisdiction.services import machine
 
     system = machine("set-up", place=city, abilities=["registry.grant"])
     roles = {
@@ -84,7 +101,7 @@ def accounts(city):
     made = {}
     for username, grants in roles.items():
         home = Place.objects.get(code=grants[0][1] if grants else "110000")
-        made[username] = make_account(username=username, password="x", place=home, title_zh=username, title_en=username)  # noqa: S106 - tests
+        made[username] = make_account(username=username, password="x", place=home, title_zh=username, title_en=username)
         for role, code in grants:
             grant(made[username], role=role, place=Place.objects.get(code=code), by=system, at=NOON)
     return made
@@ -93,7 +110,7 @@ def accounts(city):
 @pytest.fixture
 def viewers(accounts):
     """The same people as viewers."""
-    from citywatch.mechanisms.jurisdiction.services import viewer_for  # noqa: PLC0415
+    from citywatch.mechanisms.jurisdiction.services import viewer_for
 
     return {name: viewer_for(account, at=NOON) for name, account in accounts.items()}
 
@@ -101,7 +118,7 @@ def viewers(accounts):
 @pytest.fixture
 def client_as(accounts):
     """A browser-like client signed in with a role."""
-    from django.test import Client  # noqa: PLC0415
+    from django.test import Client
 
     def sign_in(role):
         client = Client()

@@ -78,7 +78,12 @@ def test_no_module_has_a_name_that_says_nothing():
 
 
 def test_no_lock_or_set_up_file_names_an_index_host():
-    for path in [ROOT / "package-lock.json", *(ROOT / "requirements").glob("*.txt"), ROOT / ".npmrc", ROOT / "Makefile"]:
+    for path in [
+        ROOT / "package-lock.json",
+        *(ROOT / "requirements").glob("*.txt"),
+        ROOT / ".npmrc",
+        ROOT / "Makefile",
+    ]:
         if path.exists():
             found = re.findall(r"https?://(?!127\.0\.0\.1|localhost)\S+", path.read_text(encoding="utf-8"))
             assert [url for url in found if "funding" not in url and "opencollective" not in url] == [], path

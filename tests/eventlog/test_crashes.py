@@ -172,7 +172,7 @@ for person in range(100_000):
 
 
 def test_a_killed_writer_process_leaves_every_acknowledged_row_and_frees_the_lock(tmp_path):
-    with subprocess.Popen(  # noqa: S603  our own interpreter and text
+    with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
     ) as writer:
         acknowledged = [int(writer.stdout.readline()) for _ in range(20)]

@@ -2,12 +2,12 @@
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from tests.conftest import NOON
 
+from citywatch.eventlog.expressions import table
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.export import catch_up, engine, rebuild, store
 from citywatch.mechanisms.journal.models import Entry
-from citywatch.eventlog.expressions import table
-from tests.conftest import NOON
 
 
 def write(city, viewers, count=3):

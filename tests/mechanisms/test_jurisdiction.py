@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from tests.conftest import NOON
 
 from citywatch.mechanisms.errors import NotAllowed, NotFound
 from citywatch.mechanisms.journal import services as journal
@@ -10,7 +11,6 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Grant, Place, must
 from citywatch.mechanisms.jurisdiction.services import issue_key, viewer_for, viewer_for_key
 from citywatch.mechanisms.jurisdiction.types import NOBODY, Viewer
-from tests.conftest import NOON
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ def entries(city, viewers):
 
 def test_a_district_sees_its_own_rows_and_the_city_sees_all(entries, viewers):
     def seen(name):
-        return set(Entry.objects.visible_to(viewers[name]).filter(kind="test.happened").values_list("place__code", flat=True))
+        return set(
+            Entry.objects.visible_to(viewers[name]).filter(kind="test.happened").values_list("place__code", flat=True)
+        )
 
     assert seen("investigator") == {"110106018"}
     assert seen("investigator_xicheng") == {"110102009"}
@@ -62,7 +64,7 @@ def test_a_grant_ends_when_it_ends(accounts, city):
 
 
 def test_a_service_refuses_an_ability_held_elsewhere(viewers, city):
-    with pytest.raises(NotAllowed, match="trace.investigate"):
+    with pytest.raises(NotAllowed, match=r"trace\.investigate"):
         must(viewers["investigator"], "trace.investigate", Place.objects.get(code="110102"))
 
 

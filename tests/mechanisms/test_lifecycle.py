@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from tests.conftest import NOON
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.models import Place
@@ -10,7 +11,6 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle import Lifecycle, Transition
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.lifecycle.services import clock_rule, start_clock, stop_clock
-from tests.conftest import NOON
 
 STATES = {"new": Label("新", "New"), "done": Label("完成", "Done")}
 

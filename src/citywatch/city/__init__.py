@@ -1,1 +1,1 @@
-"""What the city does: registry, sense, lab, care, warn, trace, protect, respond, report. An area imports only areas below it."""
+"""What the city does, area by area: registry, sense, lab, warn, trace, respond, report."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Arrays = dict[str, npt.NDArray[Any]]
 
 
-class EngineUnavailable(RuntimeError):  # noqa: N818  named for what the person reads
+class EngineUnavailable(RuntimeError):
     """The engine asked for cannot run here; the message says what to do."""
 
 
@@ -91,7 +91,7 @@ def handed_in(name: str, schema: Schema, small: Mapping[str, Mapping[str, Column
     return checked(small[name], schema, table=name)
 
 
-def _plain(array: npt.NDArray[Any], kind: Any) -> npt.NDArray[Any]:  # noqa: ANN401  an Ibis type; Ibis is untyped
+def _plain(array: npt.NDArray[Any], kind: Any) -> npt.NDArray[Any]:
     """Undo DuckDB's choices: sums come as float64, days as microseconds."""
     name = next((ours for ours, theirs in IBIS_TYPES.items() if theirs == str(kind)), None)
     if name is None or isinstance(array, np.ma.MaskedArray):

@@ -100,7 +100,7 @@ class Store:
         with durable.only_writer(self._lock):
             now = manifest.read(self._manifest)
             parts = now.of(table, day)
-            if len(parts) < 2:  # noqa: PLR2004  one segment is already whole
+            if len(parts) < 2:
                 return len(parts)
             merged = self._merge(table, day, parts, keep_batch_ids=keep_batch_ids, version=now.number + 1)
             self._supersede(now, now.swap(out=parts, into=[merged]))

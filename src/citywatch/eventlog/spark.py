@@ -53,7 +53,7 @@ class SparkEngine:
         }
 
 
-def _segments(session: SparkSession, files: tuple[Path, ...], schema: Schema) -> Any:  # noqa: ANN401  pyspark is an extra
+def _segments(session: SparkSession, files: tuple[Path, ...], schema: Schema) -> Any:
     if not files:
         return session.createDataFrame([], _ddl(schema))
     return session.read.schema(_ddl(schema)).parquet(*map(str, files)).select(*schema)

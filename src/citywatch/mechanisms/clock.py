@@ -53,7 +53,7 @@ def set_to(moment: datetime) -> None:
 
 
 def rewind_to(moment: datetime) -> None:
-    """Anchor city time at `moment` when an installation starts: at the demo's first day, or at the last journal entry."""
+    """Anchor city time when an installation starts: at the demo's first day, or at the last journal entry."""
     _store(moment - datetime.now(UTC))
 
 

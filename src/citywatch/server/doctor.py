@@ -37,12 +37,16 @@ def _safely(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Exception as error:  # noqa: BLE001 - a broken check must not hide the others
-        return Finding(f"{check.__name__.strip('_').replace('_', ' ')}: {error}", well=False, mend="Mend what comes above first.")
+        return Finding(
+            f"{check.__name__.strip('_').replace('_', ' ')}: {error}", well=False, mend="Mend what comes above first."
+        )
 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding(f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or later and run `make setup` again.")
+    return Finding(
+        f"Python {version}", sys.version_info >= (3, 11), "Install Python 3.11 or later and run `make setup` again."
+    )
 
 
 def _home() -> Finding:
@@ -53,7 +57,11 @@ def _home() -> Finding:
 
 def _keys() -> Finding:
     loose = [path.name for path in settings.CITYWATCH_KEYS.glob("*.key") if path.stat().st_mode & 0o077]
-    return Finding("Key files are readable by their owner alone", not loose, f"chmod 600 {' '.join(loose)} in {settings.CITYWATCH_KEYS}.")
+    return Finding(
+        "Key files are readable by their owner alone",
+        not loose,
+        f"chmod 600 {' '.join(loose)} in {settings.CITYWATCH_KEYS}.",
+    )
 
 
 def _database() -> Finding:
@@ -70,7 +78,9 @@ def _journal_mode() -> Finding:
         cursor.execute("PRAGMA journal_mode")
         (mode,) = cursor.fetchone()
     well = mode != "wal" or sqlite3.sqlite_version_info >= _SAFE_WAL
-    return Finding(f"SQLite journal mode is {mode}", well, "PRAGMA journal_mode=DELETE; WAL is safe from SQLite 3.51.3 on.")
+    return Finding(
+        f"SQLite journal mode is {mode}", well, "PRAGMA journal_mode=DELETE; WAL is safe from SQLite 3.51.3 on."
+    )
 
 
 def _migrations() -> Finding:
@@ -80,8 +90,10 @@ def _migrations() -> Finding:
 
 
 def _assets() -> Finding:
-    missing = [name for name in ("npm/echarts.min.js", "npm/leaflet.js") if not find(name)]
-    return Finding("Charts and maps are installed", not missing, "Run `make setup` (it fetches them from the npm registry).")
+    missing = [name for name in ("npm/echarts/echarts.esm.min.js", "npm/leaflet/leaflet.js") if not find(name)]
+    return Finding(
+        "Charts and maps are installed", not missing, "Run `make setup` (it fetches them from the npm registry)."
+    )
 
 
 def _words() -> Finding:
@@ -101,13 +113,19 @@ def _accounts() -> Finding:
 
 def _chain() -> Finding:
     broken = journal.first_broken()
-    return Finding("The journal's chain holds", broken is None, f"It breaks at {broken}: keep this machine as it is; compare with a backup.")
+    return Finding(
+        "The journal's chain holds",
+        broken is None,
+        f"It breaks at {broken}: keep this machine as it is; compare with a backup.",
+    )
 
 
 def _engine() -> Finding:
     engine = settings.CITYWATCH_ENGINE
     well = engine == "duckdb" or importlib.util.find_spec("pyspark") is not None
-    return Finding(f"Engine for the event log: {engine}", well, "Install citywatch[cluster], or unset CITYWATCH_ENGINE.")
+    return Finding(
+        f"Engine for the event log: {engine}", well, "Install citywatch[cluster], or unset CITYWATCH_ENGINE."
+    )
 
 
 def _settings() -> Finding:

@@ -1,6 +1,6 @@
 """Jobs that belong to the house as a whole; each may run twice without harm."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from citywatch.city.sense import services as sense
 from citywatch.mechanisms import clock
@@ -22,10 +22,10 @@ def finish_receipts() -> int:
     return sense.finish_unfinished(decoders=DECODERS, at=clock.now())
 
 
-def compact() -> int:
-    """Merge the many small segments of closed days."""
+def compact(closed: date | None = None) -> int:
+    """Merge the many small segments of days up to `closed` (by default those two days old)."""
     log = export.store()
-    closed = clock.today() - _CLOSED_AFTER
+    closed = closed or clock.today() - _CLOSED_AFTER
     merged = 0
     for table in ("counts", "entries", "visits"):
         for day, segments in log.days(table).items():

@@ -7,7 +7,9 @@ from django.shortcuts import render
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.jurisdiction.models import Account
 from citywatch.mechanisms.jurisdiction.services import viewer_for
+from citywatch.mechanisms.jurisdiction.types import NOBODY
 from citywatch.server import wiring
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -18,7 +20,9 @@ def viewer(answer: Answer) -> Answer:
     """Give the request its `viewer`, from the grants in force now."""
 
     def ask(request: HttpRequest) -> HttpResponse:
-        request.viewer = viewer_for(request.user, at=clock.now())  # type: ignore[attr-defined]
+        user = request.user
+        viewer = viewer_for(user, at=clock.now()) if isinstance(user, Account) else NOBODY
+        request.viewer = viewer  # type: ignore[attr-defined]
         return answer(request)
 
     return ask

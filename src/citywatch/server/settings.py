@@ -50,7 +50,9 @@ def _database() -> dict[str, Any]:
         }
     url = urlsplit(ENVIRONMENT.database_url)
     if url.scheme not in {"postgres", "postgresql"}:
-        raise ValueError(f"DATABASE_URL begins with {url.scheme!r}; it must be postgresql://user:password@host:port/name.")
+        raise ValueError(
+            f"DATABASE_URL begins with {url.scheme!r}; it must be postgresql://user:password@host:port/name."
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": url.path.lstrip("/"),
@@ -64,7 +66,11 @@ def _database() -> dict[str, Any]:
 
 SECRET_KEY = _secret_key()
 DEBUG = False
-ALLOWED_HOSTS = ["*"] if DEMO and ENVIRONMENT.demo_public else [*ENVIRONMENT.allowed_hosts, "127.0.0.1", "localhost", "[::1]", "testserver"]
+ALLOWED_HOSTS = (
+    ["*"]
+    if DEMO and ENVIRONMENT.demo_public
+    else [*ENVIRONMENT.allowed_hosts, "127.0.0.1", "localhost", "[::1]", "testserver"]
+)
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "jurisdiction.Account"
@@ -193,7 +199,9 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 PASSWORD_HASHERS = (
-    ["django.contrib.auth.hashers.MD5PasswordHasher"] if MODE == "test" else ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if MODE == "test"
+    else ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -50,7 +50,9 @@ def serve(*, ready: Callable[[str], None] | None = None) -> None:
     while not stopping.wait(0.5):
         for name, process in running.items():
             if process.poll() is not None and not stopping.is_set():
-                click.echo(f"citywatch: the {name} process stopped (exit {process.returncode}); starting it again.", err=True)
+                click.echo(
+                    f"citywatch: the {name} process stopped (exit {process.returncode}); starting it again.", err=True
+                )
                 time.sleep(_BREATH)
                 running[name] = subprocess.Popen(commands[name], start_new_session=True)  # noqa: S603
     _stop_all(list(running.values()))

@@ -1,4 +1,4 @@
-"""Which journal entry wakes which reaction, on one screen. Downstream reacts to upstream; upstream never learns who listens."""
+"""Which journal entry wakes which reaction, on one screen. Upstream never learns who listens."""
 
 from collections.abc import Callable
 
@@ -18,6 +18,8 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "lab.sample_report_negative": (sense.release_hold,),
     "lab.sample_report_positive": (sense.isolate, warn.propose_red, trace.register_case),
     "warn.event_verified": (respond.propose_incident,),
+    "trace.case_registered": (respond.revise_levels,),
+    "trace.case_discard": (respond.revise_levels,),
     "trace.risk_point_published": (respond.note_risk_point,),
 }
 

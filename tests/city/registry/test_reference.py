@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import shapely
 from scipy.stats import spearmanr
+from tests.shared import SHARED, needs_shared
 
 from citywatch.city.registry import reference
-from tests.shared import SHARED, needs_shared
 
 CHECKOUT = Path(__file__).parents[3]
 BEFORE_COVID = date(2020, 1, 19)

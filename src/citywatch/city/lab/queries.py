@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -122,3 +123,8 @@ def _facts(rows: Iterable[Sample]) -> list[SampleFacts]:
         )
         for row in rows
     ]
+
+
+def sample(viewer: Viewer, sample_id: int) -> Any:
+    """One sample the viewer may see, for its page."""
+    return Sample.objects.visible_to(viewer).select_related("place", "lab_place").pick_one(sample_id)

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from citywatch.city.lab import queries, services
 from citywatch.city.lab.definitions import FORM
-from citywatch.city.lab.models import Sample
 from citywatch.city.lab.types import SAMPLE
 from citywatch.city.registry.access import signed_in
 from citywatch.mechanisms import clock
@@ -83,8 +82,7 @@ def result(request: HttpRequest) -> HttpResponse:
 @signed_in("lab.view")
 def sample(request: HttpRequest, sample_id: int) -> HttpResponse:
     """One sample, with its clock."""
-    rows = Sample.objects.visible_to(request.viewer).select_related("place", "lab_place")  # type: ignore[attr-defined]
-    row = rows.pick_one(sample_id)
+    row = queries.sample(request.viewer, sample_id)  # type: ignore[attr-defined]
     return render(request, "lab/sample.html", {"row": row, "clocks": clocks_of(row)})
 
 

@@ -1,1 +1,1 @@
-"""Places, organisations, institutions, staff and roles: what outlives the work. The only area whose models all others may read."""
+"""Places, organisations, institutions, staff and roles: what outlives the work. All areas may read its models."""

@@ -26,7 +26,8 @@ class Organisation(JurisdictionModel):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="organisation_validity_in_order"
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="organisation_validity_in_order",
             )
         ]
 

@@ -20,10 +20,22 @@ def city_place() -> Place:
     return city
 
 
+def city_desk() -> Place:
+    """Where the city's own orders are signed: its CDC, or the city itself where no CDC is registered.
+
+    A place of its own keeps the right to sign there apart from the right to sign for every district.
+    """
+    cdc = Place.objects.filter(institution__kind="cdc").order_by("code").first()
+    return cdc or city_place()
+
+
 def place_by_code(code: str) -> Place:
     place = Place.objects.filter(code=code).first()
     if place is None:
-        raise NotFound(f"There is no place with the code {code!r}; check it in the registry.", zh=f"没有代码为“{code}”的地点；请核对。")
+        raise NotFound(
+            f"There is no place with the code {code!r}; check it in the registry.",
+            zh=f"没有代码为“{code}”的地点；请核对。",
+        )
     return place
 
 
@@ -55,7 +67,11 @@ def institutions_reporting(stream: str | None = None) -> list[InstitutionFacts]:
 
 def institution_at(place_id: int) -> InstitutionFacts | None:
     row = Institution.objects.select_related("place").filter(place_id=place_id).first()
-    return _institution(row, dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))) if row else None
+    return (
+        _institution(row, dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk")))
+        if row
+        else None
+    )
 
 
 def institutions_under(paths: Iterable[str]) -> list[InstitutionFacts]:

@@ -84,7 +84,11 @@ def add_sites(sites: Collection[NewSite], *, valid_from: date = FOUNDED) -> dict
             Institution.objects.create(
                 place=place,
                 organisation=Organisation.objects.create(
-                    place=place, code=f"org-{site.code}", name_zh=site.name_zh, name_en=site.name_en, valid_from=valid_from
+                    place=place,
+                    code=f"org-{site.code}",
+                    name_zh=site.name_zh,
+                    name_en=site.name_en,
+                    valid_from=valid_from,
                 ),
                 kind=site.institution_kind,
                 streams=list(site.streams),
@@ -106,7 +110,9 @@ def import_roles() -> None:
 
 
 @transaction.atomic
-def make_account(*, username: str, password: str, place: Place, title_zh: str, title_en: str, is_admin: bool = False) -> Account:
+def make_account(
+    *, username: str, password: str, place: Place, title_zh: str, title_en: str, is_admin: bool = False
+) -> Account:
     """Make a sign-in for somebody who works at `place`; it may do nothing until a role is granted."""
     account = Account.objects.create_user(username=username, password=password, title_zh=title_zh, title_en=title_en)
     if is_admin:
@@ -117,13 +123,22 @@ def make_account(*, username: str, password: str, place: Place, title_zh: str, t
 
 
 @transaction.atomic
-def grant(  # noqa: PLR0913 - who, what, where, until, by whom, why
-    account: Account, *, role: str, place: Place, by: Viewer, at: datetime, until: datetime | None = None, because: str = ""
+def grant(
+    account: Account,
+    *,
+    role: str,
+    place: Place,
+    by: Viewer,
+    at: datetime,
+    until: datetime | None = None,
+    because: str = "",
 ) -> Grant:
     """Give an account a role over a subtree, journaled."""
     row = Role.objects.filter(code=role).first()
     if row is None:
-        raise Refusal(f"There is no role {role!r}; the roles are {', '.join(Role.objects.values_list('code', flat=True))}.")
+        raise Refusal(
+            f"There is no role {role!r}; the roles are {', '.join(Role.objects.values_list('code', flat=True))}."
+        )
     made = Grant.objects.create(account=account, role=row, place=place, granted_at=at, until=until, because=because)
     journal.record(
         "registry.role_granted", place=place, by=by, at=at, because=because, subject=account, role=role, until=until

@@ -30,7 +30,7 @@ _UNKNOWN_STREET = Label(
 )
 _EXCEL_DAMAGE = Label(
     "证件号码末三位为000，疑似被电子表格截断；请将该列设为文本格式后重新录入。",
-    "ends in 000 like many in this file, which a spreadsheet does to long numbers; format the column as text and enter it again.",
+    "ends in 000 like many in this file: a spreadsheet cut it; format the column as text and enter it again.",
 )
 _DAMAGED_SHARE = 0.01  # clean numbers end in 000 in 0.075 % of cases; a column with 1 % was damaged
 _DAMAGED_LEAST = 2
@@ -285,7 +285,7 @@ def _newest_by_revision(revisions: Sequence[str]) -> dict[str, Submission]:
 
 
 def _natural_key(form: Form, site: Place, reading: Reading) -> str:
-    """A keyed hash of everything the row says: the same row sent twice has the same key, and the key reveals nothing."""
+    """A keyed hash of everything the row says: sent twice it has the same key, and the key reveals nothing."""
     whole = [form.code, site.code, reading.home_street, reading.answers, reading.identity.known()]
     return blind(json.dumps(whole, sort_keys=True, ensure_ascii=False, default=str), purpose="row")
 

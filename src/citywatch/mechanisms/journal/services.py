@@ -33,7 +33,7 @@ class Draft:
     body: dict[str, Any] = field(default_factory=dict)
 
 
-def record(  # noqa: PLR0913 - who, when, why, where, about what: an entry needs them all
+def record(
     kind: str,
     *,
     place: Place,
@@ -41,7 +41,7 @@ def record(  # noqa: PLR0913 - who, when, why, where, about what: an entry needs
     at: datetime,
     because: str = "",
     subject: models.Model | None = None,
-    **body: Any,  # noqa: ANN401 - any JSON value
+    **body: Any,
 ) -> Entry:
     """Append one entry about `subject`; call it inside the transaction that makes the change."""
     draft = Draft(

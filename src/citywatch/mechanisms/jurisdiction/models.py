@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -86,7 +86,7 @@ class Place(models.Model):
 
     @property
     def street_code(self) -> str:
-        return self.codes[2] if len(self.codes) > 2 else ""  # noqa: PLR2004 - city, district, street
+        return self.codes[2] if len(self.codes) > 2 else ""
 
 
 class Role(models.Model):
@@ -129,7 +129,7 @@ class MachineKey(models.Model):
         return f"{self.name} ({self.place})"
 
 
-class ScopedQuerySet(models.QuerySet):
+class ScopedQuerySet(models.QuerySet[Any]):
     """Rows of one place each; a viewer sees those whose place lies under one of their grants."""
 
     def visible_to(self, viewer: Viewer, ability: str | None = None) -> Self:

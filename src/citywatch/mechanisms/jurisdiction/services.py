@@ -21,9 +21,7 @@ def viewer_for(account: Account, *, at: datetime) -> Viewer:
     for abilities, path in grants.values_list("role__abilities", "place__path"):
         for ability in abilities:
             reach[ability].add(path)
-    return Viewer(
-        f"account:{account.pk}", account.title, {name: tuple(sorted(paths)) for name, paths in reach.items()}
-    )
+    return Viewer(f"account:{account.pk}", account.title, {name: tuple(sorted(paths)) for name, paths in reach.items()})
 
 
 def machine(name: str, *, place: Place, abilities: Iterable[str]) -> Viewer:

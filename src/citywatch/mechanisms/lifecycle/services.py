@@ -35,7 +35,7 @@ def clock_rules() -> list[ClockRule]:
 
 
 @transaction.atomic
-def begin(row: WorkedModel, kind: str, *, by: Viewer, at: datetime, because: str = "", **body: Any) -> Entry:  # noqa: ANN401
+def begin(row: WorkedModel, kind: str, *, by: Viewer, at: datetime, because: str = "", **body: Any) -> Entry:
     """Save a new worked thing, journal `kind`, and start the clocks its table opens with."""
     row.save()
     entry = journal.record(kind, place=row.place, by=by, at=at, because=because, subject=row, **body)
@@ -45,7 +45,7 @@ def begin(row: WorkedModel, kind: str, *, by: Viewer, at: datetime, because: str
 
 
 @transaction.atomic
-def advance(row: WorkedModel, name: str, *, by: Viewer, at: datetime, because: str = "", **body: Any) -> Entry:  # noqa: ANN401
+def advance(row: WorkedModel, name: str, *, by: Viewer, at: datetime, because: str = "", **body: Any) -> Entry:
     """Lock the row, check the move, make it, journal `<area>.<model>_<move>` and move its clocks.
 
     The row handed in is updated to the new state. Raises `Conflict` when somebody moved it first.
@@ -59,7 +59,9 @@ def advance(row: WorkedModel, name: str, *, by: Viewer, at: datetime, because: s
             zh=f"当前状态已是“{held.state_label.zh}”，不能再“{move.label.zh}”；请刷新页面。",
         )
     if move.reason and not because.strip():
-        raise Refusal(f"“{move.label.en}” needs a reason; write one sentence.", zh=f"“{move.label.zh}”须填写理由；请写一句话。")
+        raise Refusal(
+            f"“{move.label.en}” needs a reason; write one sentence.", zh=f"“{move.label.zh}”须填写理由；请写一句话。"
+        )
     type(row)._base_manager.filter(pk=row.pk).update(state=move.target)
     row.state = move.target
     entry = journal.record(
@@ -80,7 +82,7 @@ def advance(row: WorkedModel, name: str, *, by: Viewer, at: datetime, because: s
     return entry
 
 
-def start_clock(code: str, row: models.Model, *, at: datetime, place: Any = None) -> Clock:  # noqa: ANN401
+def start_clock(code: str, row: models.Model, *, at: datetime, place: Any = None) -> Clock:
     """Start a declared clock on any row that has a place; a clock already running there goes on."""
     clock, _ = Clock.objects.get_or_create(
         code=code,

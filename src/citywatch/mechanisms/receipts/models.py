@@ -60,9 +60,7 @@ class QuarantinedRow(JurisdictionModel):
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["receipt", "number"], name="receipt_quarantined_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["receipt", "number"], name="receipt_quarantined_once")]
 
     @property
     def why(self) -> str:

@@ -20,7 +20,7 @@ class SameKeyOtherContent(Conflict):
     """A message id that was already used for other bytes."""
 
 
-def take(  # noqa: PLR0913 - the ledger's columns
+def take(
     body: bytes, *, source: str, message_id: str, channel: str, form: str, place: Place, sent_at: datetime, at: datetime
 ) -> tuple[Receipt, bool]:
     """Store the bytes before anything is parsed; returns the receipt and whether it is new.
@@ -108,9 +108,7 @@ def values_of(row: QuarantinedRow) -> dict[str, str]:
 def unfinished(*, older_than: timedelta, at: datetime) -> list[Receipt]:
     """Receipts that were taken but never processed, for the job that finishes a killed process's work."""
     return list(
-        Receipt.objects.select_related("place").filter(
-            state=Receipt.State.RECEIVED, received_at__lt=at - older_than
-        )
+        Receipt.objects.select_related("place").filter(state=Receipt.State.RECEIVED, received_at__lt=at - older_than)
     )
 
 

@@ -36,7 +36,7 @@ def seal(plain: bytes, *, key: bytes, bound_to: str) -> bytes:
     return _AES + nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
 
 
-def unseal(sealed: bytes, *, key: bytes, bound_to: str) -> bytes:
+def unseal(sealed: bytes | memoryview, *, key: bytes, bound_to: str) -> bytes:
     """Decrypt what `seal` made. Raises `SealBroken`."""
     sealed = bytes(sealed)
     kind, nonce, rest = sealed[:1], sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
@@ -51,7 +51,7 @@ def unseal(sealed: bytes, *, key: bytes, bound_to: str) -> bytes:
 
 
 def blind(text: str, *, purpose: str) -> str:
-    """A keyed hash for finding equal values without holding them; a plain hash of an ID number could be reversed by trial."""
+    """A keyed hash for finding equal values without holding them; a plain hash of an ID could be reversed by trial."""
     return blind_many([text], purpose=purpose)[0]
 
 

@@ -24,8 +24,9 @@ class Identity:
     def masked(self) -> "Identity":
         """How pages show a person by default.
 
-        >>> Identity(name="张小明", id_number="11010119680101123X", phone="19900001234").masked()
-        Identity(name='张**', id_number='110***********123X', phone='199****1234', address='', birth_date='', guardian_name='')
+        >>> shown = Identity(name="张小明", id_number="11010119680101123X", phone="19900001234").masked()
+        >>> shown.name, shown.id_number, shown.phone
+        ('张**', '110***********123X', '199****1234')
         """
         return Identity(
             name=mask_name(self.name),

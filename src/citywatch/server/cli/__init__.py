@@ -1,6 +1,6 @@
 """The `citywatch` command. Each subcommand is a module of this folder, loaded when it is called.
 
-Exit 0 done, 2 refused input (one line: what is wrong and what to do), 1 a fault of ours (one line, and the log's place).
+Exit 0 done, 2 refused input (one line: what is wrong and what to do), 1 a fault of ours (one line).
 """
 
 import importlib
@@ -34,7 +34,9 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"citywatch.server.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command if hasattr(module, "command") else getattr(module, COMMANDS[cmd_name][0])
+        command: click.Command = (
+            module.command if hasattr(module, "command") else getattr(module, COMMANDS[cmd_name][0])
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

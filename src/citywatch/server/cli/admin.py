@@ -34,6 +34,13 @@ def create(username: str, city: str | None) -> None:
         lay_city(city)
     password = secrets.token_urlsafe(12)
     make_account(
-        username=username, password=password, place=city_place(), title_zh="系统管理员", title_en="Administrator", is_admin=True
+        username=username,
+        password=password,
+        place=city_place(),
+        title_zh="系统管理员",
+        title_en="Administrator",
+        is_admin=True,
     )
-    click.echo(f"{username}  {password}\nShown once. Sign in, add a second factor under /accounts/2fa/, and grant roles in /admin/.")
+    click.echo(
+        f"{username}  {password}\nShown once. Sign in, add a second factor at /accounts/2fa/, grant roles in /admin/."
+    )

@@ -22,7 +22,9 @@ def command(reset: bool, build_only: bool) -> None:
     from citywatch.mechanisms.errors import Refusal
 
     if settings.ENVIRONMENT.database_url and reset:
-        raise Refusal("--reset removes the demo's folder only; drop and create the PostgreSQL database yourself, then run again.")
+        raise Refusal(
+            "--reset removes the demo's folder only; drop and create the PostgreSQL database yourself, then run again."
+        )
     ready = Path(settings.HOME) / "demo" / "ready"
     if reset or not ready.exists():
         _build(ready)
@@ -50,7 +52,11 @@ def _build(ready: Path) -> None:
     begun = time.monotonic()
     console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[now]}"),
+        TimeElapsedColumn(),
+        console=console,
     ) as bar:
         task = bar.add_task(f"Building {of.city}", total=None, now="")
         call_command("migrate", verbosity=0)
@@ -70,7 +76,7 @@ def _build(ready: Path) -> None:
 
 
 def _hurry() -> None:
-    """Let SQLite leave flushing to the system while the demo is built: an interrupted build starts again from nothing."""
+    """Let SQLite not wait for the disk while the demo is built: an interrupted build starts again from nothing."""
     from django.db import connection
 
     if connection.vendor == "sqlite":

@@ -14,7 +14,10 @@ def command() -> None:
 
     findings = examine()
     for finding in findings:
-        click.echo(f"{'ok  ' if finding.well else 'MEND'}  {finding.what}" + ("" if finding.well else f"\n      {finding.mend}"))
+        click.echo(
+            f"{'ok  ' if finding.well else 'MEND'}  {finding.what}"
+            + ("" if finding.well else f"\n      {finding.mend}")
+        )
     wrong = sum(not finding.well for finding in findings)
     if wrong:
         raise Refusal(f"{wrong} of {len(findings)} checks need mending; each says how.")

@@ -14,6 +14,8 @@ def command() -> None:
 
     broken = journal.first_broken()
     if broken:
-        raise Refusal(f"The journal is broken at {broken}; keep this machine as it is and restore from a backup beside it.")
+        raise Refusal(
+            f"The journal is broken at {broken}; keep this machine as it is and restore from a backup beside it."
+        )
     for writer, (seq, digest) in sorted(journal.heads().items()):
         click.echo(f"{writer} {seq} {digest}")

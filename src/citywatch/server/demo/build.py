@@ -1,4 +1,4 @@
-"""The demo city's registry and its people: places, institutions and one account per role, with new passwords each start."""
+"""The demo city's registry and its people: places, institutions, and one account per role."""
 
 import secrets
 from dataclasses import dataclass
@@ -89,6 +89,8 @@ def _make_people(of: Setting, market_street: str) -> None:
             title_en=role.title.en,
         )
         grant(account, role=role.role, place=place, by=system, at=clock.now(), because="demo")
+        if role.username == "duty":
+            grant(account, role="city_desk", place=registry.city_desk(), by=system, at=clock.now(), because="demo")
         if role.role == "lab":
             grant(account, role="lab_reader", place=root, by=system, at=clock.now(), because="demo")
 
@@ -96,5 +98,5 @@ def _make_people(of: Setting, market_street: str) -> None:
 def _nurse_site(market_street: str) -> Place:
     """The nurse works at the primary institution nearest the story: one in the market's street."""
     sites = [facts for facts in registry.institutions_reporting("symptom") if facts.place.street_code == market_street]
-    first = sorted(sites, key=lambda facts: (not facts.sentinel, facts.kind != "chc", facts.place.code))[0]
+    first = min(sites, key=lambda facts: (not facts.sentinel, facts.kind != "chc", facts.place.code))
     return Place.objects.get(pk=first.place.id)

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +19,13 @@ from citywatch.city.sense import services as sense
 from citywatch.city.sense.visits import take_visits
 from citywatch.city.warn import services as warn
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.forms.services import decode_json, submit_message
 from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
-from citywatch.server import forms, wiring
+from citywatch.server import forms, jobs, wiring
+from citywatch.server.demo import desk
 from citywatch.server.demo.story import Setting
 from citywatch.simulation.identities import identity
 from citywatch.simulation.people import City
@@ -50,12 +51,13 @@ def send(
 ) -> int:
     """Send everything due in (after, until] and detect as it goes; leaves city time at `until`."""
     events = sorted(due(of, outbreak, after=after, until=until), key=lambda event: (event.at, event.kind == "watch"))
-    sender = Sender(city, outbreak)
+    sender = Sender(of, city, outbreak)
     for number, event in enumerate(events, start=1):
         sender.send(event)
         if progress:
             progress(number, len(events), clock.day_of(event.at).isoformat())
     wiring.catch_up()
+    journal.record("demo.advanced", place=sender.root, by=machine("demo", place=sender.root, abilities=[]), at=until)
     export.catch_up()
     clock.set_to(until)
     return len(events)
@@ -83,17 +85,20 @@ def watch_moments(of: Setting, *, after: datetime, until: datetime) -> Iterator[
     day = max(of.first_day, clock.day_of(after))
     moment = clock.start_of(day)
     while moment <= until:
-        nightly = clock.start_of(clock.day_of(moment)) + timedelta(hours=23, minutes=45)
-        if moment > after and (moment >= close or moment == nightly):
+        if moment > after and (moment >= close or moment == _nightly(moment)):
             yield moment
         moment += QUARTER
+
+
+def _nightly(moment: datetime) -> datetime:
+    return clock.start_of(clock.day_of(moment)) + timedelta(hours=23, minutes=45)
 
 
 class Sender:
     """Knows the senders' places and credentials."""
 
-    def __init__(self, city: City, outbreak: Outbreak) -> None:
-        self.city, self.outbreak = city, outbreak
+    def __init__(self, of: Setting, city: City, outbreak: Outbreak) -> None:
+        self.of, self.city, self.outbreak = of, city, outbreak
         self.places = {place.code: place for place in Place.objects.all()}
         self.root = registry.city_place()
         self.days = _visit_days(outbreak)
@@ -123,16 +128,15 @@ class Sender:
     def _result(self, event: Event) -> None:
         result = self.outbreak.lab_results[event.index]
         site = self.places[result.lab_code]
-        submit_message(
-            forms.form("lab-result"),
+        forms.submit(
+            "lab-result",
             json.dumps({"rows": [result.row]}, ensure_ascii=False).encode(),
-            decode=decode_json,
             channel="api",
             site=site,
             source=site.code,
             message_id=f"lab-{result.barcode}-{event.index}",
             sent_at=event.at,
-            by=self._sender(site),
+            by=machine(f"sender:{site.code}", place=site, abilities=["sense.submit", "lab.result"]),
             at=event.at,
         )
         wiring.catch_up()
@@ -150,6 +154,11 @@ class Sender:
 
     def _watch(self, event: Event) -> None:
         warn.watch(at=event.at)
+        if event.at == _nightly(event.at):
+            jobs.compact(closed=clock.day_of(event.at))
+        desk.answer(
+            street_code=self.city.plan.market_street, close_watch_from=self.of.first_positive - CLOSE_WATCH, at=event.at
+        )
 
     def _sender(self, site: Place) -> Viewer:
         return machine(f"sender:{site.code}", place=site, abilities=["sense.submit"])
@@ -190,4 +199,4 @@ def _day_of(minutes: np.ndarray) -> np.ndarray:
 
 
 def _instant(minutes: int) -> datetime:
-    return clock.datetime.fromtimestamp(minutes * _MINUTE, tz=clock.UTC)
+    return datetime.fromtimestamp(minutes * _MINUTE, tz=UTC)

@@ -1,6 +1,6 @@
 """The other roles' scripted work, so that one visitor can live through the outbreak alone.
 
-The script plays every role but the one that asked, in the order a real night would: reports and results arrive, contacts
+The script plays every role but the one that asked, in the order of a real night: reports and results arrive, contacts
 are moved, cases are interviewed, orders signed. It never does what the visitor's own role is there to do; it says what
 that is.
 """
@@ -12,7 +12,7 @@ from citywatch.city.respond import queries as respond_queries
 from citywatch.city.respond import services as respond
 from citywatch.city.trace import queries as trace_queries
 from citywatch.city.trace import services as trace
-from citywatch.city.trace.types import ContactTold, StayTold
+from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
 from citywatch.city.warn import queries as warn_queries
 from citywatch.city.warn import services as warn
 from citywatch.mechanisms import clock
@@ -40,7 +40,8 @@ def advance(until: datetime, *, role: str, progress: replay.Progress | None = No
     end = clock.start_of(clock.day_of(of.first_positive) + timedelta(days=of.days_after + 1))
     if now >= end - timedelta(minutes=1):
         raise Refusal(
-            "The story ends here; use `make demo-reset` to begin again.", zh="演示剧情已结束；运行 make demo-reset 可重新开始。"
+            "The story ends here; use `make demo-reset` to begin again.",
+            zh="演示剧情已结束；运行 make demo-reset 可重新开始。",
         )
     until = min(until, end)
     script = _machine()
@@ -76,10 +77,10 @@ def _first_steps(script: Viewer, *, role: str, at: datetime) -> None:
                 "First verify the red proposal on the duty desk; the script waits for you.",
                 zh="请先在预警研判页核实红色预警提议；演示会等您完成这一步。",
             )
-        red = [item for item in warn_queries.inbox(script) if item.level == "red"]
+        red = warn_queries.inbox(script, level="red").rows
         if not red:
             return
-        warn.verify(red[0].id, by=script, at=at, because="实验室阳性，已电话核实")
+        warn.verify(red[0].facts.id, by=script, at=at, because="实验室阳性，已电话核实")
         wiring.catch_up()
         events = warn_queries.open_events(script)
     for event in events:
@@ -103,9 +104,7 @@ def _record(item: Interview, script: Viewer, *, at: datetime) -> bool:
         stays=[StayTold(place_code=stay.place_code, from_at=stay.from_at, to_at=stay.to_at) for stay in item.stays],
         contacts=[
             ContactTold(
-                identity=Identity(
-                    name=claim.name, id_number=claim.id_number, phone=claim.phone, address=claim.address
-                ),
+                identity=Identity(name=claim.name, id_number=claim.id_number, phone=claim.phone, address=claim.address),
                 kind=claim.kind,
                 ground=claim.ground,
                 first_at=claim.first_at,
@@ -114,7 +113,7 @@ def _record(item: Interview, script: Viewer, *, at: datetime) -> bool:
             )
             for claim in item.contacts
         ],
-        core={"onset_date": clock.day_of(item.onset).isoformat()},
+        core=CoreTold(onset_date=clock.day_of(item.onset)),
         by=script,
         at=at,
     )
@@ -130,14 +129,14 @@ def _late_tellers(interviews: list[Interview], script: Viewer, *, before: dateti
 
 def _move_contacts(script: Viewer, *, at: datetime) -> None:
     """Bring close contacts to quarantine a few hours after they were listed; every eighth is late, as in life."""
-    for contact in trace_queries.contacts_to_move(script):
-        if contact.id % 8 and contact.judged_at <= at - MOVES_AFTER:
-            trace.move_contact(contact.id, "transfer", by=script, at=at)
+    for contact_id in trace_queries.contacts_waiting(script, judged_before=at - MOVES_AFTER):
+        if contact_id % 8:
+            trace.move_contact(contact_id, "transfer", by=script, at=at)
 
 
 def _sign_orders(script: Viewer, *, at: datetime) -> None:
     for order in respond_queries.orders(script):
-        if order.state == "issued" and order.issued_at <= at - SIGNS_AFTER:
+        if order.state == "issued" and order.issued_at and order.issued_at <= at - SIGNS_AFTER:
             respond.sign_order(order.id, by=script, at=at)
-        elif order.state == "signed" and order.deadline - at < timedelta(hours=1):
+        elif order.state == "signed" and order.deadline and order.deadline - at < timedelta(hours=1):
             respond.complete_order(order.id, by=script, at=at)

@@ -26,7 +26,9 @@ def step(request: HttpRequest) -> HttpResponse:
     if wanted == "t14":
         until = setting().first_positive + timedelta(hours=14)
         if until <= clock.now():
-            raise Refusal("City time is already past T+14 h; advance by hours.", zh="城市时间已过T+14小时；请按小时推进。")
+            raise Refusal(
+                "City time is already past T+14 h; advance by hours.", zh="城市时间已过T+14小时；请按小时推进。"
+            )
     elif wanted in STEPS:
         until = clock.now() + STEPS[wanted]
     else:

@@ -1,0 +1,276 @@
+"""Incidents, orders and their lateness, and the one log, as a viewer may see them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from citywatch.city.registry import reference
+from citywatch.city.respond import rules
+from citywatch.city.respond.facts import level_facts
+from citywatch.city.respond.models import Incident, LevelDecision, Order
+from citywatch.city.respond.types import (
+    DecisionLine,
+    Ground,
+    IncidentFacts,
+    LevelCard,
+    LogLine,
+    OrderCounts,
+    OrderFacts,
+)
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import Account, Place
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle.models import Clock
+
+_URGENCY = ("issued", "signed", "drafted", "done", "cancelled")
+
+
+def open_incidents(viewer: Viewer) -> list[IncidentFacts]:
+    """Incidents being managed, newest first."""
+    return [incident for incident in incidents(viewer) if incident.state != "closed"]
+
+
+def incidents(viewer: Viewer) -> list[IncidentFacts]:
+    """Every incident the viewer may see, newest first."""
+    rows = list(Incident.objects.visible_to(viewer).select_related("place").order_by("-opened_at", "-pk"))
+    counts = _counts_by_incident(viewer, [row.pk for row in rows])
+    return [_incident(row, counts[row.pk], viewer) for row in rows]
+
+
+def incident(viewer: Viewer, incident_id: int) -> IncidentFacts:
+    """One incident; refuses when it is absent or hidden."""
+    row = Incident.objects.visible_to(viewer).select_related("place").pick_one(incident_id)
+    return _incident(row, _counts_by_incident(viewer, [incident_id])[incident_id], viewer)  # type: ignore[arg-type]
+
+
+def incident_for_event(viewer: Viewer, event_id: int) -> int | None:
+    """The incident that manages an event, if there is one the viewer may see."""
+    return Incident.objects.visible_to(viewer).filter(event_id=event_id).values_list("pk", flat=True).first()
+
+
+def orders(viewer: Viewer, incident_id: int | None = None, *, open_only: bool = False) -> list[OrderFacts]:
+    """Orders whose recipient's place the viewer reaches: what awaits an answer first, then by deadline."""
+    rows = Order.objects.visible_to(viewer).select_related("place", "incident")
+    if incident_id is not None:
+        rows = rows.filter(incident_id=incident_id)
+    if open_only:
+        rows = rows.filter(state__in=("issued", "signed"))
+    found = list(rows)
+    clocks = _receipt_clocks(found)
+    now = clock.now()
+    facts = [_order(row, clocks.get(row.pk), viewer, now) for row in found]
+    return sorted(
+        facts, key=lambda one: (_URGENCY.index(one.state), one.deadline or now, one.incident_id, one.position)
+    )
+
+
+def orders_to_sign(viewer: Viewer) -> list[OrderFacts]:
+    """Issued orders at the places where this viewer signs, and those they signed and have not yet reported done."""
+    return [
+        order for order in orders(viewer, open_only=True) if any(move.needs == "respond.sign" for move in order.moves)
+    ]
+
+
+def finished_orders(viewer: Viewer, *, most: int = 20) -> list[OrderFacts]:
+    """The orders last reported done or cancelled, newest first."""
+    done = [order for order in orders(viewer) if order.state in {"done", "cancelled"}]
+    return sorted(done, key=lambda one: one.done_at or one.issued_at or clock.now(), reverse=True)[:most]
+
+
+def order_counts(viewer: Viewer) -> OrderCounts:
+    """All orders the viewer reaches, by state and lateness."""
+    return _count(orders(viewer))
+
+
+def decisions(viewer: Viewer, incident_id: int) -> list[DecisionLine]:
+    """Proposals and decisions on the level, in the order they were made."""
+    rows = LevelDecision.objects.visible_to(viewer).filter(incident_id=incident_id).order_by("at", "pk")
+    return [DecisionLine(row.at, row.proposed, row.decided, row.by_name, row.because, row.facts) for row in rows]
+
+
+def level_cards(row: IncidentFacts) -> list[LevelCard]:
+    """The four levels as they may be decided today, gravest first."""
+    on = clock.today()
+    described = {rule.level: rule.describe() for rule in rules.level_rules(on)}
+    return [
+        LevelCard(
+            level=one.level,
+            colour=one.colour,
+            name=Label(one.name_zh, one.name_en),
+            decider=Label(one.decider_zh, one.decider_en),
+            orders=len(one.orders),
+            rule=described.get(one.level, rules.LEVEL_I),
+            proposed=one.level == row.proposed,
+            current=one.level == row.level,
+        )
+        for one in reference.response_packages(on)
+    ]
+
+
+def lowering_grounds(viewer: Viewer, incident_id: int) -> tuple[Ground, ...]:
+    """The checklist for lowering the level, as the records stand now."""
+    row = incident(viewer, incident_id)
+    now = clock.now()
+    facts = level_facts(row.event_id, place_id=row.place_id, at=now)
+    return rules.lowering_grounds(facts, on=clock.day_of(now))
+
+
+def incident_log(viewer: Viewer, incident_id: int) -> list[LogLine]:
+    """Everything the journal holds on an incident that the viewer's places may read, newest first."""
+    incident(viewer, incident_id)
+    subject = Q(subject_kind=Incident._meta.label_lower, subject_id=incident_id)
+    entries = (
+        Entry.objects.visible_to(viewer)
+        .filter(Q(body__incident=incident_id) | subject, kind__startswith="respond.")
+        .select_related("place")
+        .order_by("-at", "-pk")
+    )
+    found = list(entries)
+    names = _actor_names(entry.actor for entry in found)
+    return [_line(entry, names) for entry in found]
+
+
+def commands(viewer: Viewer, row: IncidentFacts) -> bool:
+    """Whether this viewer may decide and issue for this incident."""
+    path = Place.objects.values_list("path", flat=True).get(pk=row.place_id)
+    return row.state != "closed" and viewer.may("respond.command", path)
+
+
+def recipients() -> list[tuple[str, Label]]:
+    """Who can be given an order, by code."""
+    return [(one.code, Label(one.name_zh, one.name_en)) for one in reference.response_recipients()]
+
+
+def recipient_places(viewer: Viewer, incident_id: int) -> list[tuple[str, Label]]:
+    """The places an order of this incident may be addressed to: the city and its districts."""
+    incident(viewer, incident_id)
+    places = Place.objects.filter(kind__in=["city", "district"]).order_by("path")
+    return [(place.code, _name(place)) for place in places]
+
+
+def _incident(row: Incident, counts: OrderCounts, viewer: Viewer) -> IncidentFacts:
+    return IncidentFacts(
+        id=row.pk,
+        event_id=row.event_id,
+        place_id=row.place_id,
+        place_name=_name(row.place),
+        title=Label(row.title_zh, row.title_en),
+        state=row.state,
+        state_label=row.state_label,
+        opened_at=row.opened_at,
+        proposed=row.proposed,
+        level=row.level,
+        orders=counts,
+        moves=tuple(row.moves_for(viewer)),
+    )
+
+
+def _order(row: Order, receipt: Clock | None, viewer: Viewer, now: datetime) -> OrderFacts:
+    ends = row.done_at or now
+    return OrderFacts(
+        id=row.pk,
+        incident_id=row.incident_id,
+        incident_title=Label(row.incident.title_zh, row.incident.title_en),
+        position=row.position,
+        text=Label(row.text_zh, row.text_en),
+        recipient=row.recipient,
+        recipient_name=rules.recipient_name(row.recipient),
+        place_id=row.place_id,
+        place_name=_name(row.place),
+        origin=row.origin,
+        state=row.state,
+        state_label=row.state_label,
+        within=row.within,
+        issued_at=row.issued_at,
+        receipt_due_at=receipt.due_at if receipt else None,
+        signed_at=row.signed_at,
+        signed_by=row.signed_by,
+        deadline=row.deadline,
+        done_at=row.done_at,
+        receipt_late=bool(receipt and row.state != "cancelled" and receipt.is_late(now)),
+        late=bool(row.deadline and row.state != "cancelled" and ends > row.deadline),
+        moves=tuple(row.moves_for(viewer)),
+    )
+
+
+def _receipt_clocks(rows: Iterable[Order]) -> dict[int, Clock]:
+    clocks = Clock.objects.filter(
+        code="order-receipt", subject_kind=Order._meta.label_lower, subject_id__in=[row.pk for row in rows]
+    )
+    return {one.subject_id: one for one in clocks}
+
+
+def _counts_by_incident(viewer: Viewer, ids: Iterable[int]) -> dict[int, OrderCounts]:
+    by_incident: dict[int, list[OrderFacts]] = defaultdict(list)
+    for order in orders(viewer):
+        by_incident[order.incident_id].append(order)
+    return {pk: _count(by_incident[pk]) for pk in ids}
+
+
+def _count(found: Iterable[OrderFacts]) -> OrderCounts:
+    found = list(found)
+    by_state = {state: sum(order.state == state for order in found) for state in _URGENCY}
+    return OrderCounts(
+        **by_state,
+        receipt_late=sum(order.receipt_late and order.state == "issued" for order in found),
+        late=sum(order.late and order.is_open for order in found),
+    )
+
+
+def _name(place: Place) -> Label:
+    return Label(place.name_zh, place.name_en)
+
+
+_WORDS = {
+    "respond.incident_opened": Label("启动处置", "Incident opened"),
+    "respond.level_proposed": Label("规则提议响应级别", "Level proposed by rule"),
+    "respond.level_decided": Label("决定响应级别", "Level decided"),
+    "respond.risk_point_noted": Label("风险点位发布", "Risk point published"),
+    "respond.order_drafted": Label("拟制指令", "Order drafted"),
+    "respond.order_issue": Label("下达指令", "Order issued"),
+    "respond.order_sign": Label("签收指令", "Order received"),
+    "respond.order_complete": Label("指令办结", "Order done"),
+    "respond.order_cancel": Label("撤销指令", "Order cancelled"),
+    "respond.incident_start_closing": Label("拟终止响应", "Preparing to close"),
+    "respond.incident_reopen": Label("继续处置", "Kept open"),
+    "respond.incident_close": Label("终止响应", "Incident closed"),
+}
+_SYSTEM = Label("系统", "The system")
+
+
+def _line(entry: Entry, names: dict[str, str]) -> LogLine:
+    body = entry.body
+    detail = Label("", "")
+    if "order" in body:
+        detail = Label(f"第{body['order']}号", f"no. {body['order']}")
+    elif "decided" in body:
+        detail = Label(
+            f"{body['decided']}级（规则提议{body['proposed'] or '无'}）",
+            f"level {body['decided']} (rule: {body['proposed'] or 'none'})",
+        )
+    elif "proposed" in body:
+        detail = Label(
+            f"{body['proposed']}级" if body["proposed"] else "暂不提议",
+            f"level {body['proposed']}" if body["proposed"] else "none yet",
+        )
+    elif "risk_place" in body:
+        detail = Label(body["risk_place"], body["risk_place"])
+    return LogLine(
+        at=entry.at,
+        kind=entry.kind,
+        words=_WORDS.get(entry.kind, Label(entry.kind, entry.kind)),
+        actor=names.get(entry.actor) or str(_SYSTEM),
+        because=entry.because,
+        place_name=_name(entry.place),
+        detail=detail,
+    )
+
+
+def _actor_names(actors: Iterable[str]) -> dict[str, str]:
+    """The titles of the accounts among these actors; machines have none."""
+    ids = {int(actor.split(":")[1]): actor for actor in actors if actor.startswith("account:")}
+    return {ids[account.pk]: account.title for account in Account.objects.filter(pk__in=ids)}

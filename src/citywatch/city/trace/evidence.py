@@ -1,0 +1,314 @@
+"""What an investigation rests on: where its cases were while infected, compared with everyone else who was there.
+
+Reads the investigation whole, whoever asks: its counts name nobody, and half of the cases would point elsewhere.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import ibis
+import numpy as np
+from django.db.models import Q
+
+from citywatch.city.trace import rules
+from citywatch.city.trace.models import Case, Investigation, Stay
+from citywatch.city.trace.types import RankedPlace
+from citywatch.eventlog.engines import Engine
+from citywatch.eventlog.expressions import table, visitors, visits_of
+from citywatch.mechanisms.clock import day_of
+from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle.models import Clock
+from citywatch.science.sources import PlaceRanking, rank_places
+
+AREAS = ("city", "district", "street")
+SHOWN = 20
+LEAST_CASES = 2  # one case shares nothing with anybody
+_SURE = 0.05
+_TINY = 1e-4
+
+Pairs = frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """One case while it was infected: `[start, end)` in minutes of the log, its person (0: unknown), places it told."""
+
+    case: int
+    person: int
+    start: int
+    end: int
+    told: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The ranking in place numbers; `compared` is False where the log holds no visit of these days."""
+
+    places: tuple[int, ...]
+    ranking: PlaceRanking
+    cases: int
+    compared: bool
+
+
+def ranked(investigation: Investigation) -> list[RankedPlace]:
+    """The places its cases shared, best explanation first (at most 20); empty until two cases told of one place."""
+    exposed = _exposed(investigation)
+    if len(exposed) < LEAST_CASES:
+        return []
+    version = export.store().pin()
+    counted = _counted(str(export.store().root), version.number, exposed)
+    return _told(counted)
+
+
+def first_positive_at(investigation: Investigation) -> datetime | None:
+    """When the first positive result of the episode was recorded: the beginning of the source clock."""
+    return (
+        Clock.objects.filter(
+            code="source-lock",
+            subject_kind=Case._meta.label_lower,
+            subject_id__in=investigation.cases.values("pk"),
+        )
+        .order_by("started_at")
+        .values_list("started_at", flat=True)
+        .first()
+    )
+
+
+def snapshot(place: RankedPlace | None) -> dict[str, Any]:
+    """The figures kept with a published risk point."""
+    if place is None:
+        return {}
+    names = ("rank", "cases", "all_cases", "visitors", "ratio", "ratio_low", "ratio_high", "p_value", "p_adjusted")
+    return {name: getattr(place, name) for name in names} | {"because": [place.because.zh, place.because.en]}
+
+
+def minute(instant: datetime) -> int:
+    """An instant in the minutes of the log."""
+    return int(instant.timestamp() // 60)
+
+
+def _exposed(investigation: Investigation) -> tuple[Exposed, ...]:
+    cases = investigation.cases.exclude(state="discarded").order_by("pk")
+    told: dict[int, list[Stay]] = {}
+    for stay in Stay.objects.filter(case__in=cases):
+        told.setdefault(stay.case_id, []).append(stay)
+    rule = rules.window_rule(day_of(investigation.opened_at))
+    found = []
+    for case in cases:
+        reference = rules.reference_day(case.onset_date, case.sampled_on)
+        if reference is None:
+            continue
+        start, end = rules.exposure_span(reference, rule)
+        there = {stay.visited_id for stay in told.get(case.pk, ()) if stay.from_at < end and stay.to_at > start}
+        found.append(Exposed(case.pk, case.person_id or 0, minute(start), minute(end), tuple(sorted(there))))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16)
+def _counted(root: str, version: int, exposed: tuple[Exposed, ...]) -> Counted:
+    """Count and judge; kept for one version of the log and one state of the cases."""
+    del root, version  # the key: another log, or a later one, is another question
+    pin, engine = export.store().pin(), export.engine()
+    visits = table("visits")
+    windows = merged(exposed)
+    people = {"person": np.array(sorted({one.person for one in exposed if one.person}), dtype=np.int32)}
+    captured = engine.run(visits_of(visits, table("people")), pin, people=people)
+    own, any_time = _captured_pairs(captured, exposed, windows)
+    told = frozenset((index, place) for index, one in enumerate(exposed) for place in one.told)
+    groups = _groups({place for _, place in own | told})
+    pairs = _rolled_up(own | told, groups)
+    seen = _rolled_up(any_time, groups)
+    asked = sorted({case for case, _ in pairs})
+    # Where the evidence is equal the hall stands before its market: the narrower place is the more useful answer.
+    places = sorted({place for _, place in pairs}, key=lambda place: (place in groups, place))
+    population = int(engine.run(_present(visits, windows), pin)["people"][0])
+    among = _visitors(engine, pin, places, groups, windows)
+    uncaptured = {place: sum((case, place) not in seen for case, at in pairs if at == place) for place in places}
+    known_people = {case for case, _ in any_time}
+    index = {place: i for i, place in enumerate(places)}
+    number = {case: i for i, case in enumerate(asked)}
+    ranking = rank_places(
+        case_of=[number[case] for case, _ in sorted(pairs)],
+        place_of=[index[place] for _, place in sorted(pairs)],
+        cases=len(asked),
+        visitors=[among.get(place, 0) + uncaptured[place] for place in places],
+        population=population + sum(case not in known_people for case in asked),
+        tried=max(len(places), Place.objects.exclude(kind__in=AREAS).count()),
+    )
+    return Counted(tuple(places), ranking, len(asked), population > 0)
+
+
+def merged(exposed: Iterable[Exposed]) -> list[tuple[int, int]]:
+    """The cases' exposure windows as spans that do not overlap: the well are asked about the same days as the ill."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted((one.start, one.end) for one in exposed):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _captured_pairs(
+    captured: dict[str, Any], exposed: Sequence[Exposed], windows: Sequence[tuple[int, int]]
+) -> tuple[Pairs, Pairs]:
+    """(case, place) pairs seen in each case's own window, and in any of the windows."""
+    of_person: dict[int, list[int]] = {}
+    for index, one in enumerate(exposed):
+        if one.person:
+            of_person.setdefault(one.person, []).append(index)
+    own, any_time = set(), set()
+    rows = zip(captured["person"], captured["place"], captured["minute_in"], captured["minute_out"], strict=True)
+    for person, place, began, ended in ((int(a), int(b), int(c), int(d)) for a, b, c, d in rows):
+        for index in of_person[person]:
+            if _meets(began, ended, exposed[index].start, exposed[index].end):
+                own.add((index, place))
+            if any(_meets(began, ended, start, end) for start, end in windows):
+                any_time.add((index, place))
+    return frozenset(own), frozenset(any_time)
+
+
+def _meets(began: int, ended: int, start: int, end: int) -> bool:
+    return began < end and (ended > start or began >= start)
+
+
+def _groups(visited: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """For every market one of whose halls was visited: the market and all its halls, by the market's number."""
+    near = Place.objects.filter(Q(pk__in=list(visited)) | Q(parent_id__in=list(visited)))
+    parents = set(near.exclude(parent__kind__in=AREAS).values_list("parent_id", flat=True))
+    parents.discard(None)
+    children: dict[int, list[int]] = {parent: [parent] for parent in parents}
+    for place, parent in Place.objects.filter(parent_id__in=parents).values_list("pk", "parent_id"):
+        children[parent].append(place)
+    return {parent: tuple(places) for parent, places in children.items()}
+
+
+def _rolled_up(pairs: Pairs, groups: dict[int, tuple[int, ...]]) -> Pairs:
+    """Who was in a hall was in its market."""
+    above = {place: parent for parent, places in groups.items() for place in places}
+    return pairs | {(case, above[place]) for case, place in pairs if place in above}
+
+
+def _visitors(
+    engine: Engine,
+    pin: Any,
+    places: Sequence[int],
+    groups: dict[int, tuple[int, ...]],
+    windows: Sequence[tuple[int, int]],
+) -> dict[int, int]:
+    """Distinct people at each place during the windows; a market counts those of all its halls, each once."""
+    visits, asked = table("visits"), table("windows")
+    found = engine.run(
+        visitors(visits, asked), pin, windows=_window_rows([p for p in places if p not in groups], windows)
+    )
+    counts = dict(zip(found["place"].tolist(), found["visitors"].tolist(), strict=True))
+    for parent, members in groups.items():
+        within = visits.filter(visits.place.isin(members)).mutate(place=ibis.literal(parent, "int32"))
+        found = engine.run(visitors(within, asked), pin, windows=_window_rows([parent], windows))
+        counts |= dict(zip(found["place"].tolist(), found["visitors"].tolist(), strict=True))
+    return counts
+
+
+def _window_rows(places: Sequence[int], windows: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "place": np.repeat(np.array(places, dtype=np.int32), len(windows)),
+        "minute_from": np.tile(np.array([start for start, _ in windows], dtype=np.int32), len(places)),
+        "minute_to": np.tile(np.array([end for _, end in windows], dtype=np.int32), len(places)),
+    }
+
+
+def _present(visits: Any, windows: Sequence[tuple[int, int]]) -> Any:
+    """How many people the log saw anywhere in these windows: those who could have been at any of the places."""
+    there = ibis.or_(
+        *(
+            (visits.minute_in < end) & ((visits.minute_out > start) | (visits.minute_in >= start))
+            for start, end in windows
+        )
+    )
+    return visits.filter(there).agg(people=visits.person.nunique())
+
+
+def _told(counted: Counted) -> list[RankedPlace]:
+    ranking = counted.ranking
+    rows = [row for row in range(len(ranking)) if ranking.cases[row] >= LEAST_CASES][:SHOWN]
+    if not counted.compared:
+        rows.sort(key=lambda row: -ranking.cases[row])
+    places = {
+        place.pk: place
+        for place in Place.objects.filter(pk__in=[counted.places[ranking.place[row]] for row in rows]).select_related(
+            "parent"
+        )
+    }
+    # A place that left the registry may still stand in old visits; nobody can publish it.
+    kept = [row for row in rows if counted.places[ranking.place[row]] in places]
+    return [
+        _ranked_place(number, places[counted.places[ranking.place[row]]], counted, row)
+        for number, row in enumerate(kept, start=1)
+    ]
+
+
+def _ranked_place(number: int, place: Place, counted: Counted, row: int) -> RankedPlace:
+    ranking, compared = counted.ranking, counted.compared
+    within = place.parent if place.parent and place.parent.kind not in AREAS else None
+    cases, visitors_there = int(ranking.cases[row]), int(ranking.visitors[row])
+
+    def figure(values: Any) -> float | None:
+        return float(values[row]) if compared else None
+
+    ratio, low, high = figure(ranking.ratio), figure(ranking.ratio_low), figure(ranking.ratio_high)
+    p_adjusted = figure(ranking.p_adjusted)
+    name = Label(
+        f"{within.name_zh}{place.name_zh}" if within else place.name_zh,
+        f"{within.name_en}, {place.name_en}" if within else place.name_en,
+    )
+    return RankedPlace(
+        rank=number,
+        place_id=place.pk,
+        code=place.code,
+        kind=place.kind,
+        name=name,
+        within=Label(within.name_zh, within.name_en) if within else None,
+        district_code=place.district_code,
+        lon=place.lon,
+        lat=place.lat,
+        cases=cases,
+        all_cases=counted.cases,
+        coverage=cases / counted.cases,
+        visitors=visitors_there,
+        ratio=ratio,
+        ratio_low=low,
+        ratio_high=high,
+        p_value=figure(ranking.p_value),
+        p_adjusted=p_adjusted,
+        because=_sentence(name, cases, counted.cases, visitors_there, (ratio, low, high, p_adjusted)),
+    )
+
+
+def _sentence(name: Label, cases: int, asked: int, visitors_there: int, figures: tuple[float | None, ...]) -> Label:
+    ratio, low, high, p_adjusted = figures
+    zh = f"{asked}例中{cases}例在暴露期到过{name.zh}"
+    en = f"{cases} of {asked} cases were at {name.en} while they could be infected"
+    if ratio is None or low is None or high is None or p_adjusted is None:
+        return Label(f"{zh}；该时段无到访数据可比。", f"{en}; no visits of those days were captured to compare with.")
+    p_zh, p_en = _p_words(p_adjusted)
+    figures_zh = f"同期访客{visitors_there:,}人；比值{_short(ratio)}（95%CI {_short(low)}–{_short(high)}），{p_zh}"
+    figures_en = (
+        f"among {visitors_there:,} visitors; odds ratio {_short(ratio)} (95% CI {_short(low)}–{_short(high)}), {p_en}"
+    )
+    return Label(f"{zh}，{figures_zh}。", f"{en}, {figures_en}.")
+
+
+def _p_words(p_adjusted: float) -> tuple[str, str]:
+    value = f"p<{_TINY:g}" if p_adjusted < _TINY else f"p={p_adjusted:.2g}"
+    if p_adjusted < _SURE:
+        return f"校正后{value}", f"corrected {value}"
+    return f"校正后{value}，可能为巧合", f"corrected {value}, may be chance"
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.1f}"

@@ -1,0 +1,332 @@
+"""Investigations, cases, stays, contacts, links and risk points: what tracing remembers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from citywatch.city.trace import rules
+from citywatch.mechanisms.jurisdiction.models import JurisdictionModel, Place
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle import Lifecycle, Transition
+from citywatch.mechanisms.lifecycle.models import WorkedModel
+from citywatch.mechanisms.vault.models import Person
+
+VIEW = "trace.view"
+
+INVESTIGATION = Lifecycle(
+    "investigation",
+    states={
+        "open": Label("调查中", "Open"),
+        "source_published": Label("风险点位已公布", "Source published"),
+        "closed": Label("已结案", "Closed"),
+    },
+    transitions=(
+        Transition(
+            "publish_source",
+            ("open",),
+            "source_published",
+            needs="trace.publish",
+            label=Label("公布风险点位", "Publish the source"),
+            reason=True,
+        ),
+        Transition(
+            "close",
+            ("open", "source_published"),
+            "closed",
+            needs="trace.open",
+            label=Label("结案", "Close"),
+            reason=True,
+        ),
+    ),
+    done=frozenset({"closed"}),
+)
+
+CASE = Lifecycle(
+    "case",
+    states={
+        "reported": Label("待流调", "Reported"),
+        "core_done": Label("核心信息已报", "Core information in"),
+        "complete": Label("初步报告已完成", "First report complete"),
+        "discarded": Label("已排除", "Discarded"),
+    },
+    transitions=(
+        Transition(
+            "core",
+            ("reported",),
+            "core_done",
+            needs="trace.investigate",
+            label=Label("核心信息已核实", "Core information taken"),
+            stops=("investigation-core",),
+        ),
+        Transition(
+            "complete",
+            ("core_done",),
+            "complete",
+            needs="trace.investigate",
+            label=Label("完成初步报告", "Complete the first report"),
+            stops=("investigation-full",),
+            primary=True,
+        ),
+        Transition(
+            "discard",
+            ("reported", "core_done", "complete"),
+            "discarded",
+            needs="trace.investigate",
+            label=Label("排除", "Discard"),
+            reason=True,
+            stops=("investigation-core", "investigation-full", "source-lock"),
+        ),
+    ),
+    opens=("investigation-core", "investigation-full"),
+    done=frozenset({"complete", "discarded"}),
+)
+
+CONTACT = Lifecycle(
+    "contact",
+    states={
+        "listed": Label("已判定", "Listed"),
+        "notified": Label("已通知", "Notified"),
+        "transferred": Label("已转运隔离", "In quarantine"),
+        "released": Label("已解除", "Released"),
+        "dropped": Label("已排除", "Dropped"),
+    },
+    transitions=(
+        Transition(
+            "notify",
+            ("listed",),
+            "notified",
+            needs="trace.investigate",
+            label=Label("已通知", "Notified"),
+            primary=True,
+        ),
+        Transition(
+            "transfer",
+            ("listed", "notified"),
+            "transferred",
+            needs="trace.investigate",
+            label=Label("已转运", "Transferred"),
+            stops=("contact-transfer",),
+        ),
+        Transition(
+            "release", ("transferred",), "released", needs="trace.investigate", label=Label("解除隔离", "Release")
+        ),
+        Transition(
+            "drop",
+            ("listed", "notified"),
+            "dropped",
+            needs="trace.investigate",
+            label=Label("排除", "Drop"),
+            reason=True,
+            stops=("contact-transfer",),
+        ),
+    ),
+    done=frozenset({"released", "dropped"}),
+)
+
+
+class Investigation(WorkedModel):
+    """The search for the source of one event; `place` is the district that leads it. Imported ones have no event."""
+
+    LIFECYCLE = INVESTIGATION
+    VIEW: ClassVar[str] = VIEW
+
+    event_id = models.BigIntegerField(null=True, blank=True, unique=True)
+    hazard = models.CharField(max_length=32, db_index=True)
+    title_zh = models.CharField(max_length=200)
+    title_en = models.CharField(max_length=200)
+    opened_at = models.DateTimeField()
+    look_back_days = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["place", "title_en"], condition=Q(event_id__isnull=True), name="imported_investigation_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.title)
+
+    @property
+    def title(self) -> Label:
+        return Label(self.title_zh, self.title_en)
+
+    @property
+    def hazard_label(self) -> Label:
+        return rules.HAZARDS.get(self.hazard, Label(self.hazard, self.hazard))
+
+
+class Case(WorkedModel):
+    """A person counted as ill (or infected); `place` is the district responsible for them."""
+
+    LIFECYCLE = CASE
+    VIEW: ClassVar[str] = VIEW
+
+    investigation = models.ForeignKey(
+        Investigation, null=True, blank=True, on_delete=models.PROTECT, related_name="cases"
+    )
+    person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    hazard = models.CharField(max_length=32, db_index=True)
+    label = models.CharField(max_length=40, blank=True)
+    sample_barcode = models.CharField(max_length=64, blank=True)
+    sex = models.CharField(max_length=1, blank=True)
+    age = models.PositiveSmallIntegerField(null=True, blank=True)
+    occupation = models.CharField(max_length=40, blank=True)
+    onset_date = models.DateField(null=True, blank=True)
+    sampled_on = models.DateField(null=True, blank=True)
+    reported_at = models.DateTimeField(db_index=True)
+    classification = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["investigation", "label"], condition=~Q(label=""), name="case_label_once_per_investigation"
+            ),
+            models.UniqueConstraint(
+                fields=["sample_barcode"], condition=~Q(sample_barcode=""), name="case_once_per_sample"
+            ),
+            models.CheckConstraint(
+                condition=Q(classification__in=list(rules.CLASSIFICATIONS)), name="case_classification_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """What pages call the case; it names nobody."""
+        return self.label or f"C{self.pk:04d}"
+
+    @property
+    def classification_label(self) -> Label:
+        return rules.CLASSIFICATIONS[self.classification]
+
+    @property
+    def outcome_label(self) -> Label | str:
+        return rules.OUTCOMES.get(self.outcome, "")
+
+
+class Stay(JurisdictionModel):
+    """Where a case was, as told in an interview or taken from a record. It never becomes a visit of the log."""
+
+    VIEW: ClassVar[str] = VIEW
+
+    class Source(models.TextChoices):
+        INTERVIEW = "interview"
+        RECORD = "record"
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="stays")
+    visited = models.ForeignKey(Place, on_delete=models.PROTECT, related_name="+")
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    source = models.CharField(max_length=12, choices=Source.choices, default=Source.INTERVIEW)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case", "visited", "from_at", "to_at"], name="stay_told_once"),
+            models.CheckConstraint(condition=Q(to_at__gte=F("from_at")), name="stay_ends_after_it_begins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case} at {self.visited}"
+
+
+class Contact(WorkedModel):
+    """Someone who met a case, or met a contact of one; `place` is the district responsible for them.
+
+    `told` is the kind as told, `kind` what it counts as under the investigation's look-back.
+    """
+
+    LIFECYCLE = CONTACT
+    VIEW: ClassVar[str] = VIEW
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="contacts")
+    person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    told = models.CharField(max_length=8)
+    kind = models.CharField(max_length=8, db_index=True)
+    ground = models.CharField(max_length=16)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    visited = models.ForeignKey(Place, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    judged_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["case", "person"], condition=Q(person__isnull=False), name="contact_once_per_case"
+            ),
+            models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="contact_window_in_order"),
+            models.CheckConstraint(condition=Q(kind__in=list(rules.KINDS)), name="contact_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Contact {self.pk} of {self.case}"
+
+    @property
+    def title(self) -> str:
+        return f"K{self.pk:04d}"
+
+    @property
+    def kind_label(self) -> Label:
+        return rules.KINDS[self.kind]
+
+    @property
+    def ground_label(self) -> Label:
+        return rules.ground(self.ground).label
+
+
+class Link(JurisdictionModel):
+    """One case infected another, by this evidence; `place` is the investigation's."""
+
+    VIEW: ClassVar[str] = VIEW
+
+    infector = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="infected")
+    infectee = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="infected_by")
+    exposure = models.CharField(max_length=32, blank=True)
+    evidence = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # A list that says somebody infected themselves is kept as it came and shown as a contradiction.
+            models.UniqueConstraint(fields=["infector", "infectee"], name="link_once_per_pair")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.infector} → {self.infectee}"
+
+    @property
+    def exposure_label(self) -> Label | str:
+        return rules.EXPOSURES.get(self.exposure, self.exposure)
+
+
+class RiskPoint(JurisdictionModel):
+    """A place published as the source (or a point of risk), with the figures on which it rested that day."""
+
+    VIEW: ClassVar[str] = VIEW
+
+    investigation = models.ForeignKey(Investigation, on_delete=models.PROTECT, related_name="risk_points")
+    published_at = models.DateTimeField()
+    because = models.TextField()
+    figures = models.JSONField(default=dict)
+    first_positive_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["investigation", "place"], name="risk_point_once_per_investigation")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @property
+    def hours(self) -> float | None:
+        """Hours from the first positive result to publication: what the 16-hour limit is about."""
+        if self.first_positive_at is None:
+            return None
+        return (self.published_at - self.first_positive_at).total_seconds() / 3600

@@ -1,0 +1,201 @@
+"""The dated rules of tracing: windows before and after onset, classification, grounds, and the words for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from citywatch.mechanisms.clock import start_of
+from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.labels import Label
+from citywatch.science.contacts import Ground
+
+COVID = "covid-19"
+"""What the laboratory's PCR looks for in this version; a positive result is a case of it."""
+
+MERS = "mers"
+
+HAZARDS: Mapping[str, Label] = {
+    COVID: Label("新冠肺炎", "COVID-19"),
+    MERS: Label("中东呼吸综合征", "MERS"),
+}
+
+EPISODE_DAYS = 14
+"""A positive that comes this long after the last case of its hazard begins a new episode, and the source clock anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """How far back to look: for the source before onset, for contacts before onset.
+
+    Without onset (never ill) the day of the first positive sample stands for it.
+    """
+
+    exposure_days: int
+    look_back_days: int
+    valid_from: date
+    source: str
+    assumed: bool = False
+
+    def describe(self, look_back_days: int | None = None) -> Label:
+        back = self.look_back_days if look_back_days is None else look_back_days
+        return Label(
+            f"暴露期：发病（或采样）前{self.exposure_days}天；传染期：发病（或采样）前{back}天起至隔离。",
+            f"Exposure: the {self.exposure_days} days before onset (or sampling). Infectious: from {back} days before "
+            "onset (or sampling) until isolation.",
+        )
+
+
+WINDOW_RULES = (
+    WindowRule(14, 2, date(2020, 1, 1), "national control plan in force in June 2020; close contact guideline"),
+    WindowRule(14, 4, date(2021, 5, 14), "national control plan, 8th edition, from memory", assumed=True),
+    WindowRule(14, 2, date(2022, 6, 28), "national control plan, 9th edition, from memory", assumed=True),
+)
+
+
+def window_rule(on: date) -> WindowRule:
+    """The rule in force on a day.
+
+    >>> window_rule(date(2020, 6, 11)).look_back_days, window_rule(date(2021, 8, 1)).look_back_days
+    (2, 4)
+    """
+    return max((rule for rule in WINDOW_RULES if rule.valid_from <= on), key=lambda rule: rule.valid_from)
+
+
+def reference_day(onset: date | None, sampled: date | None) -> date | None:
+    """The day the windows hang on: onset, or sampling in those who never fell ill."""
+    return onset or sampled
+
+
+def exposure_span(reference: date, rule: WindowRule) -> tuple[datetime, datetime]:
+    """From when until when (excluded) a case was infected.
+
+    It ends as the day of onset begins: nobody falls ill on the day of infection, and a window that ran on would point
+    at the clinic where they were tested.
+
+    >>> [one.date().isoformat() for one in exposure_span(date(2020, 6, 11), WINDOW_RULES[0])]
+    ['2020-05-27', '2020-06-10']
+    """
+    return start_of(reference - timedelta(days=rule.exposure_days)), start_of(reference)
+
+
+def infectious_from(reference: date, look_back_days: int) -> datetime:
+    """The first instant at which meeting the case makes a contact."""
+    return start_of(reference - timedelta(days=look_back_days))
+
+
+def judged_kind(told: str, *, last_at: datetime, since: datetime | None) -> str:
+    """What a contact told as `told` counts as: general when the last meeting was before the case could infect.
+
+    Without a reference day nobody is ruled out.
+    """
+    if told == "close" and since is not None and last_at < since:
+        return "general"
+    return told
+
+
+def classify(*, positive: bool, symptoms: bool, linked: bool = False) -> str:
+    """A case's classification from what is known.
+
+    A positive result with symptoms confirms; a positive without is asymptomatic (counted apart in 2020); symptoms with
+    a link to a case make a suspected one, symptoms alone a clinical one.
+
+    >>> classify(positive=True, symptoms=False)
+    'asymptomatic'
+    """
+    if positive:
+        return "confirmed" if symptoms else "asymptomatic"
+    return "suspected" if linked else "clinical"
+
+
+CLASSIFICATIONS: Mapping[str, Label] = {
+    "suspected": Label("疑似病例", "Suspected"),
+    "clinical": Label("临床诊断病例", "Clinical"),
+    "confirmed": Label("确诊病例", "Confirmed"),
+    "asymptomatic": Label("无症状感染者", "Asymptomatic"),
+}
+
+OUTCOMES: Mapping[str, Label] = {
+    "alive": Label("存活", "Alive"),
+    "discharged": Label("出院", "Discharged"),
+    "dead": Label("死亡", "Dead"),
+}
+
+KINDS: Mapping[str, Label] = {
+    "close": Label("密接", "Close contact"),
+    "second": Label("次密接", "Contact of a contact"),
+    "general": Label("一般接触", "General contact"),
+}
+
+DEFINITIONS: Mapping[str, Label] = {
+    "close": Label(
+        "从病例出现症状前2天（无症状感染者为采样前2天）起，未采取有效防护与其有近距离接触的人员。",
+        "Anyone near a case without effective protection from two days before onset (or before sampling, in those "
+        "without symptoms).",
+    ),
+    "second": Label(
+        "自密接与病例首次接触起至密接被隔离前，与密接共同生活、工作、聚餐等近距离接触的人员。",
+        "Anyone who lived, worked or dined with a close contact between that contact's first meeting with the case and "
+        "their isolation.",
+    ),
+    "general": Label(
+        "与病例同乘交通工具或到过同一场所，但不符合密接判定的人员。",
+        "Anyone who shared transport or a place with the case without meeting the definition of a close contact.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GroundRule:
+    """Why someone is a contact: one of the nine grounds. `also` are words that reports use for it."""
+
+    code: str
+    label: Label
+    also: tuple[str, ...] = ()
+
+
+GROUNDS = (
+    GroundRule(Ground.HOUSEHOLD, Label("共同生活", "Lives in the same home"), ("home", "family")),
+    GroundRule(Ground.CARE, Label("诊治、照护或探视护理", "Cared for or treated the case"), ("carer",)),
+    GroundRule(Ground.AEROSOL, Label("可能产生气溶胶的诊疗操作", "Aerosol-producing procedure")),
+    GroundRule(
+        Ground.SAME_ROOM, Label("同办公室、车间、班级、电梯、食堂", "Same office, workshop, class, lift or canteen")
+    ),
+    GroundRule(
+        Ground.CLOSED_VENUE, Label("密闭场所共餐、娱乐", "Dined or spent leisure in a closed space"), ("dining",)
+    ),
+    GroundRule(Ground.VISIT, Label("探视病例", "Visited the case"), ("visitor",)),
+    GroundRule(Ground.TRANSPORT, Label("同乘交通工具（1米内）", "Within one metre in the same transport")),
+    GroundRule(
+        Ground.ENVIRONMENT, Label("暴露于可能被污染的环境", "Exposed to an environment the case may have contaminated")
+    ),
+    GroundRule(Ground.JUDGEMENT, Label("现场调查人员判定", "Investigator's judgement"), ("judged",)),
+)
+"""National guideline, nine grounds (domain notes 2.8)."""
+
+_GROUND_OF = {word: ground for ground in GROUNDS for word in (str(ground.code), *ground.also)}
+
+
+def ground(word: str) -> GroundRule:
+    """The ground behind a code or a word that reports use for it.
+
+    >>> ground("dining").code
+    <Ground.CLOSED_VENUE: 'closed_venue'>
+    """
+    found = _GROUND_OF.get(word)
+    if found is None:
+        known = ", ".join(str(one.code) for one in GROUNDS)
+        raise Refusal(
+            f"{word!r} is not a ground of contact; use one of {known}.",
+            zh=f"“{word}”不是密接判定依据；可用：{'、'.join(one.label.zh for one in GROUNDS)}。",
+        )
+    return found
+
+
+EXPOSURES: Mapping[str, Label] = {
+    "hospital_room": Label("同病房", "Hospital room"),
+    "emergency_room": Label("急诊室", "Emergency room"),
+    "hospital_visit": Label("探视医院", "Hospital visit"),
+    "healthcare_worker": Label("医务人员接触", "Contact with a health worker"),
+    "family": Label("家庭成员", "Family member"),
+}
+"""How one case was exposed to another, as line lists of outbreaks tell it."""

@@ -1,0 +1,23 @@
+from django.urls import path
+
+from citywatch.city.trace import views
+
+app_name = "trace"
+urlpatterns = [
+    path("", views.investigations, name="investigations"),
+    path("open/<int:event_id>/", views.open_investigation, name="open"),
+    path("investigations/<int:investigation_id>/", views.investigation, name="investigation"),
+    path("investigations/<int:investigation_id>/publish/", views.publish, name="publish"),
+    path("investigations/<int:investigation_id>/look-back/", views.look_back, name="look_back"),
+    path("investigations/<int:investigation_id>/move/", views.investigation_move, name="investigation_move"),
+    path("cases/<int:case_id>/", views.case, name="case"),
+    path("cases/<int:case_id>/interview/", views.interview, name="interview"),
+    path("cases/<int:case_id>/identity/", views.identity, name="identity"),
+    path("cases/<int:case_id>/classify/", views.classify, name="classify"),
+    path("cases/<int:case_id>/move/", views.case_move, name="case_move"),
+    path("contacts/", views.contacts, name="contacts"),
+    path("contacts/<int:contact_id>/move/", views.contact_move, name="contact_move"),
+    path("contacts/<int:contact_id>/judge/", views.contact_judge, name="contact_judge"),
+    path("risk-points/", views.risk_points, name="risk_points"),
+    path("places/", views.places, name="places"),
+]

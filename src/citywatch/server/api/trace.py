@@ -1,0 +1,300 @@
+"""Tracing through the API: the same services as the pages."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from citywatch.city.trace import queries, services
+from citywatch.city.trace.types import ContactTold, CoreTold, RankedPlace, StayTold
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.errors import NotAllowed
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.vault.types import Identity
+
+router = Router(tags=["trace"])
+
+
+class InvestigationOut(Schema):
+    id: int
+    event_id: int | None
+    hazard: str
+    title_zh: str
+    title_en: str
+    place: str
+    state: str
+    opened_at: datetime
+    cases: int
+
+
+class OpenIn(Schema):
+    event_id: int
+    because: str = ""
+
+
+class RankedOut(Schema):
+    rank: int
+    place_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    cases: int
+    all_cases: int
+    coverage: float
+    visitors: int
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    because_zh: str
+    because_en: str
+
+
+class CaseOut(Schema):
+    id: int
+    title: str
+    classification: str
+    onset_date: date | None
+    reported_at: datetime
+    place: str
+    state: str
+    late: bool
+
+
+class OffspringOut(Schema):
+    label: str
+    infected: int
+    generation: int | None
+
+
+class DossierOut(Schema):
+    investigation: InvestigationOut
+    cases: list[CaseOut]
+    hidden_cases: int
+    contacts: int
+    contact_states: dict[str, int]
+    late_contacts: int
+    offspring: list[OffspringOut]
+
+
+class StayIn(Schema):
+    place_code: str
+    from_at: datetime
+    to_at: datetime
+
+
+class IdentityIn(Schema):
+    name: str = ""
+    id_number: str = ""
+    phone: str = ""
+    address: str = ""
+
+
+class ContactIn(Schema):
+    identity: IdentityIn | None = None
+    kind: str
+    ground: str
+    first_at: datetime
+    last_at: datetime
+    place_code: str | None = None
+
+
+class CoreIn(Schema):
+    onset_date: date | None = None
+    occupation: str = ""
+    sex: str = ""
+    age: int | None = None
+
+
+class InterviewIn(Schema):
+    core: CoreIn | None = None
+    stays: list[StayIn] = Field(default_factory=list)
+    contacts: list[ContactIn] = Field(default_factory=list)
+    complete: bool = True
+
+
+class PublishIn(Schema):
+    place_id: int
+    because: str
+
+
+class Made(Schema):
+    id: int
+
+
+class RiskPointOut(Schema):
+    id: int
+    investigation_id: int
+    event_id: int | None
+    code: str
+    name_zh: str
+    name_en: str
+    published_at: datetime
+    because: str
+    hours_from_first_positive: float | None
+
+
+@router.get("/investigations", response=list[InvestigationOut])
+def investigations(request: HttpRequest) -> list[dict[str, Any]]:
+    """Investigations the caller may see."""
+    return [_investigation(row, row.case_count) for row in queries.investigations(_viewer(request, "trace.view"))]
+
+
+@router.post("/investigations", response={201: Made})
+def open_investigation(request: HttpRequest, told: OpenIn) -> tuple[int, dict[str, int]]:
+    """Open the investigation of a verified event, or find the one already open."""
+    viewer = _viewer(request, "trace.open")
+    return 201, {"id": services.open_investigation(told.event_id, by=viewer, at=clock.now(), because=told.because)}
+
+
+@router.get("/investigations/{investigation_id}", response=DossierOut)
+def investigation(request: HttpRequest, investigation_id: int) -> dict[str, Any]:
+    """The dossier in numbers, without names."""
+    found = queries.dossier(_viewer(request, "trace.view"), investigation_id, at=clock.now())
+    return {
+        "investigation": _investigation(found.row, len(found.cases) + found.hidden_cases),
+        "cases": [_case(line) for line in found.cases],
+        "hidden_cases": found.hidden_cases,
+        "contacts": len(found.contacts),
+        "contact_states": found.contact_states,
+        "late_contacts": found.late_contacts,
+        "offspring": [
+            {"label": one.label, "infected": one.infected, "generation": one.generation} for one in found.offspring
+        ],
+    }
+
+
+@router.get("/investigations/{investigation_id}/places", response=list[RankedOut])
+def places(request: HttpRequest, investigation_id: int) -> list[dict[str, Any]]:
+    """The places the cases shared, best explanation first."""
+    return [_ranked(one) for one in queries.ranking(_viewer(request, "trace.view"), investigation_id)]
+
+
+@router.post("/investigations/{investigation_id}/risk-points", response={201: Made})
+def publish(request: HttpRequest, investigation_id: int, told: PublishIn) -> tuple[int, dict[str, int]]:
+    """Publish a risk point."""
+    viewer = _viewer(request, "trace.publish")
+    number = services.publish_risk_point(
+        investigation_id, told.place_id, by=viewer, at=clock.now(), because=told.because
+    )
+    return 201, {"id": number}
+
+
+@router.get("/risk-points", response=list[RiskPointOut])
+def risk_points(request: HttpRequest) -> list[dict[str, Any]]:
+    """Published risk points."""
+    return [
+        {
+            "id": one.id,
+            "investigation_id": one.investigation_id,
+            "event_id": one.event_id,
+            "code": one.code,
+            "name_zh": one.name.zh,
+            "name_en": one.name.en,
+            "published_at": one.published_at,
+            "because": one.because,
+            "hours_from_first_positive": one.hours_from_first_positive,
+        }
+        for one in queries.risk_points(_viewer(request, "trace.view"))
+    ]
+
+
+@router.get("/cases/{case_id}", response=CaseOut)
+def case(request: HttpRequest, case_id: int) -> dict[str, Any]:
+    """One case, without its name."""
+    viewer = _viewer(request, "trace.view")
+    return _case(queries.lines([queries.case(viewer, case_id)], viewer, at=clock.now())[0])
+
+
+@router.post("/cases/{case_id}/interview", response=CaseOut)
+def interview(request: HttpRequest, case_id: int, told: InterviewIn) -> dict[str, Any]:
+    """Record what a case told; identities go to the vault."""
+    viewer, at = _viewer(request, "trace.investigate"), clock.now()
+    services.record_interview(
+        case_id,
+        stays=[StayTold(one.place_code, _aware(one.from_at), _aware(one.to_at)) for one in told.stays],
+        contacts=[_contact(one) for one in told.contacts],
+        core=CoreTold(**told.core.dict()) if told.core else None,
+        by=viewer,
+        at=at,
+        complete=told.complete,
+    )
+    return _case(queries.lines([queries.case(viewer, case_id)], viewer, at=at)[0])
+
+
+def _viewer(request: HttpRequest, ability: str) -> Viewer:
+    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
+    if not viewer.may_anywhere(ability):
+        raise NotAllowed(
+            f"Your key or role does not allow this ({ability}).", zh=f"您的密钥或角色无权进行此操作（{ability}）。"
+        )
+    return viewer
+
+
+def _investigation(row: Any, cases: int) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "event_id": row.event_id,
+        "hazard": row.hazard,
+        "title_zh": row.title_zh,
+        "title_en": row.title_en,
+        "place": row.place.code,
+        "state": row.state,
+        "opened_at": row.opened_at,
+        "cases": cases,
+    }
+
+
+def _case(line: queries.Line) -> dict[str, Any]:
+    row = line.row
+    return {
+        "id": row.pk,
+        "title": row.title,
+        "classification": row.classification,
+        "onset_date": row.onset_date,
+        "reported_at": row.reported_at,
+        "place": row.place.code,
+        "state": row.state,
+        "late": line.late,
+    }
+
+
+def _ranked(one: RankedPlace) -> dict[str, Any]:
+    names = (
+        "rank",
+        "place_id",
+        "code",
+        "cases",
+        "all_cases",
+        "coverage",
+        "visitors",
+        "ratio",
+        "ratio_low",
+        "ratio_high",
+        "p_value",
+        "p_adjusted",
+    )
+    return {name: getattr(one, name) for name in names} | {
+        "name_zh": one.name.zh,
+        "name_en": one.name.en,
+        "because_zh": one.because.zh,
+        "because_en": one.because.en,
+    }
+
+
+def _contact(told: ContactIn) -> ContactTold:
+    return ContactTold(
+        Identity(**told.identity.dict()) if told.identity else None,
+        told.kind,
+        told.ground,
+        _aware(told.first_at),
+        _aware(told.last_at),
+        told.place_code,
+    )
+
+
+def _aware(instant: datetime) -> datetime:
+    """An instant without an offset is city time."""
+    return instant if instant.tzinfo else instant.replace(tzinfo=clock.SHANGHAI)
