@@ -8,6 +8,12 @@ from tests.conftest import NOON
 from citywatch.mechanisms.errors import Conflict, NotAllowed, NotFound, Refusal
 
 
+def latest():
+    from citywatch.mechanisms.journal.models import Entry
+
+    return Entry.objects.order_by("pk").last()
+
+
 def decide(incident, viewers, level="III", **more):
     from citywatch.city.respond import services
 
@@ -55,8 +61,8 @@ def test_a_case_in_a_second_district_raises_the_proposal_once(register, incident
 
     register()
     register("110102")
-    reactions.revise_levels(Entry.objects.order_by("pk").last())
-    reactions.revise_levels(Entry.objects.order_by("pk").last())
+    reactions.revise_levels(latest())
+    reactions.revise_levels(latest())
     incident.refresh_from_db()
 
     assert incident.proposed == "III"
@@ -67,7 +73,7 @@ def test_the_commander_may_decide_otherwise_than_the_rule_and_both_stand_in_the_
     from citywatch.city.respond import queries, reactions
 
     register()
-    reactions.revise_levels(Entry.objects.order_by("pk").last())
+    reactions.revise_levels(latest())
     decide(incident, viewers, "II", because="批发市场人流大，从严")
 
     last = queries.decisions(viewers["commander"], incident.pk)[-1]
