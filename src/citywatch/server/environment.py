@@ -44,7 +44,10 @@ class Environment:
 
 def read() -> Environment:
     """Read the environment; raises `ValueError` naming the variable that makes no sense."""
-    get = os.environ.get
+
+    def get(name: str, default: str) -> str:
+        return os.environ.get(name) or default  # make exports variables that were not given as empty
+
     mode = get("CITYWATCH_MODE", "production")
     if mode not in {"production", "demo", "test"}:
         raise ValueError(f"CITYWATCH_MODE is {mode!r}; it must be production, demo or test.")
@@ -53,7 +56,7 @@ def read() -> Environment:
     if not port.isdigit():
         raise ValueError(f"PORT is {port!r}; it must be a number.")
     return Environment(
-        home=Path(get("CITYWATCH_HOME") or Path("var") / city).resolve(),
+        home=Path(get("CITYWATCH_HOME", f"var/{city}")).resolve(),
         mode=cast("Mode", mode),
         city=city,
         database_url=get("DATABASE_URL", ""),
