@@ -7,3 +7,5 @@ os.environ["CITYWATCH_MODE"] = "test"
 os.environ["CITYWATCH_HOME"] = tempfile.mkdtemp(prefix="citywatch-test-")
 
 from citywatch.server.settings import *
+
+STATIC_ROOT.mkdir(parents=True)

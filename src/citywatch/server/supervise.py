@@ -30,6 +30,7 @@ def serve(*, ready: Callable[[str], None] | None = None) -> None:
         raise Refusal(
             f"The demo listens on loopback only and HOST is {environment.host}; set DEMO_PUBLIC=1 if others may see it."
         )
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     schedule.install()
     anchor()
