@@ -70,7 +70,8 @@ def anchor() -> None:
 def _web(host: str, port: int) -> list[str]:
     quiet = ["--log-level", "warning", "--no-access-log"]
     return [
-        *(sys.executable, "-m", "uvicorn", "citywatch.server.asgi:application"),
+        # WhiteNoise streams files from a plain iterator; Django says so on every one of them.
+        *(sys.executable, "-W", "ignore:StreamingHttpResponse must consume", "-m", "uvicorn", "citywatch.server.asgi:application"),
         *("--host", host, "--port", str(port), "--lifespan", "off", *quiet),
     ]
 

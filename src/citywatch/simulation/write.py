@@ -32,8 +32,13 @@ def write_outbreak(city: City, outbreak: Outbreak, *, folder: Path) -> list[Path
         by_form["lab-result"].append(sent | result.row)
     written = [_write_csv(folder / f"{form}.csv", rows) for form, rows in sorted(by_form.items())]
     written.append(write_visits(outbreak.visits, path=folder / "visits.csv"))
-    written.append(_write_csv(folder / "truth.csv", list(_truth_rows(city, outbreak))))
+    written.append(write_truth(city, outbreak, path=folder / "truth.csv"))
     return written
+
+
+def write_truth(city: City, outbreak: Outbreak, *, path: Path) -> Path:
+    """Write who infected whom, where and when, and when it was found, as CSV."""
+    return _write_csv(path, list(_truth_rows(city, outbreak)))
 
 
 def write_visits(visits: Visits, *, path: Path) -> Path:

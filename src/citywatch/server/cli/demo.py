@@ -41,6 +41,7 @@ def _build(ready: Path) -> None:
 
     from citywatch.mechanisms import clock
     from citywatch.server.demo import build, replay, story
+    from citywatch.simulation.write import write_truth
 
     home = Path(settings.HOME)
     if home.exists() and not settings.ENVIRONMENT.database_url:
@@ -63,6 +64,8 @@ def _build(ready: Path) -> None:
         _hurry()
         clock.rewind_to(clock.start_of(of.first_day))
         city, outbreak = story.tell(of)
+        ready.parent.mkdir(parents=True, exist_ok=True)
+        write_truth(city, outbreak, path=ready.with_name("truth.csv"))
         build.lay_out(of, city)
 
         def show(done: int, total: int, day: str) -> None:
@@ -70,7 +73,6 @@ def _build(ready: Path) -> None:
 
         replay.send(of, city, outbreak, after=clock.start_of(of.first_day), until=of.opens_at, progress=show)
     connection.close()
-    ready.parent.mkdir(parents=True, exist_ok=True)
     ready.write_text("built\n")
     click.echo(f"Built and replayed in {time.monotonic() - begun:.0f} s.", err=True)
 
