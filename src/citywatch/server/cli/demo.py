@@ -40,6 +40,8 @@ def _build(ready: Path) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from citywatch.mechanisms import clock
+    from citywatch.mechanisms.errors import Refusal
+    from citywatch.mechanisms.jurisdiction.models import Place
     from citywatch.server.demo import build, replay, story
     from citywatch.simulation.write import write_truth
 
@@ -61,6 +63,8 @@ def _build(ready: Path) -> None:
     ) as bar:
         task = bar.add_task(f"Building {of.city}", total=None, now="")
         call_command("migrate", verbosity=0)
+        if Place.objects.exists():
+            raise Refusal("This database already holds a city; give the demo an empty one in DATABASE_URL.")
         _hurry()
         clock.rewind_to(clock.start_of(of.first_day))
         city, outbreak = story.tell(of)
