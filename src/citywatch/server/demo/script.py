@@ -27,10 +27,21 @@ from citywatch.simulation.interviews import Interview
 
 _ABILITIES = (
     *("warn.view", "warn.triage", "warn.publish", "trace.view", "trace.open", "trace.investigate", "trace.publish"),
-    *("respond.view", "respond.sign", "vault.masked", "lab.view", "report.view", "sense.view", "clock.view"),
+    *(
+        "respond.view",
+        "respond.sign",
+        "respond.command",
+        "vault.masked",
+        "lab.view",
+        "report.view",
+        "sense.view",
+        "clock.view",
+    ),
 )
 SIGNS_AFTER = timedelta(minutes=20)
 MOVES_AFTER = timedelta(hours=3)
+PUBLISHES_AFTER = timedelta(hours=15)
+COMMANDS_AFTER = timedelta(hours=17)
 
 
 def advance(until: datetime, *, role: str, progress: replay.Progress | None = None) -> None:
@@ -57,6 +68,10 @@ def advance(until: datetime, *, role: str, progress: replay.Progress | None = No
                 told.add(item.case_ref)
         _late_tellers(outbreak.interviews, script, before=now, at=step)
         _move_contacts(script, at=step)
+        if role not in {"duty", "district"} and step >= of.first_positive + PUBLISHES_AFTER:
+            _publish_source(script, at=step)
+        if role != "commander" and step >= of.first_positive + COMMANDS_AFTER:
+            _command(script, at=step)
         if role != "district":
             _sign_orders(script, at=step)
         wiring.catch_up()
@@ -132,6 +147,26 @@ def _move_contacts(script: Viewer, *, at: datetime) -> None:
     for contact_id in trace_queries.contacts_waiting(script, judged_before=at - MOVES_AFTER):
         if contact_id % 8:
             trace.move_contact(contact_id, "transfer", by=script, at=at)
+
+
+def _publish_source(script: Viewer, *, at: datetime) -> None:
+    """Publish the first-ranked place of each investigation that has published none."""
+    for event in warn_queries.open_events(script):
+        investigation = trace_queries.investigation_for_event(event.id)
+        if investigation is None or trace_queries.risk_points(investigation_id=investigation):
+            continue
+        ranked = trace_queries.ranking(script, investigation)
+        if ranked:
+            trace.publish_risk_point(investigation, ranked[0].place_id, by=script, at=at, because=ranked[0].because.zh)
+    wiring.catch_up()
+
+
+def _command(script: Viewer, *, at: datetime) -> None:
+    """Decide what the rule proposes where nobody has decided, and issue what was drafted."""
+    for incident in respond_queries.open_incidents(script):
+        if not incident.level and incident.proposed:
+            respond.decide_level(incident.id, incident.proposed, by=script, at=at, because="按规则提议执行")
+            respond.issue_orders(incident.id, by=script, at=at)
 
 
 def _sign_orders(script: Viewer, *, at: datetime) -> None:
