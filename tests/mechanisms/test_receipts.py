@@ -90,3 +90,14 @@ def test_a_message_beyond_the_limit_is_refused_with_both_numbers(take, monkeypat
         take(b"12345")
     assert "5 bytes" in refusal.value.sentence
     assert not Receipt.objects.exists()
+
+
+def test_a_conflict_under_the_longest_id_is_kept_too(take):
+    key = "k" * 120
+    take(key=key)
+    with pytest.raises(receipts.SameKeyOtherContent):
+        take(b"second", key=key)
+
+    kept = Receipt.objects.get(state="refused")
+    assert len(kept.message_id) <= 120
+    assert receipts.body_of(kept) == b"second"

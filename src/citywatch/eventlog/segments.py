@@ -62,13 +62,17 @@ class Store:
         """
         return self.append_together([Batch(table, columns, day, batch_id)])
 
-    def append_together(self, batches: Sequence[Batch]) -> bool:
+    def append_together(self, batches: Sequence[Batch], *, onto: int | None = None) -> bool:
         """Add batches so that readers see all of them or none; those already held are dropped.
 
         The exporter appends `counts` and `entries` together, so the log's own last entry is the place to go on from.
+        `onto` names the version that place was read from: if the log has moved on since, nothing is added and the
+        answer is False.
         """
         with durable.only_writer(self._lock):
             now = manifest.read(self._manifest)
+            if onto is not None and now.number != onto:
+                return False
             fresh = [one for one in batches if not now.holds(one.table, one.batch_id)]
             for one in fresh:
                 _refuse_days_let_go(now, one)

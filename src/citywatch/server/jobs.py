@@ -12,9 +12,10 @@ _CLOSED_AFTER = timedelta(days=2)  # late reports for a day mostly come within t
 
 
 def react() -> int:
-    """Let reactions catch up, and the event log too."""
+    """Let reactions catch up, those that failed among them, and the event log too."""
     reacted = wiring.catch_up()
-    return reacted + export.catch_up()
+    mended = wiring.retry()
+    return reacted + mended + wiring.catch_up() + export.catch_up()
 
 
 def finish_receipts() -> int:

@@ -1,8 +1,9 @@
 """What every request passes: who asks, how a refusal is answered, and reactions to what it changed."""
 
+import logging
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from citywatch.mechanisms import clock
@@ -14,6 +15,7 @@ from citywatch.server import wiring
 
 Answer = Callable[[HttpRequest], HttpResponse]
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_log = logging.getLogger(__name__)
 
 
 def viewer(answer: Answer) -> Answer:
@@ -35,25 +37,44 @@ class refusals:  # noqa: N801 - Django middleware with an exception hook must be
         self.answer = answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _holds_zero(request):
+            en = "What was sent holds a zero character; delete it and try again."
+            return self._answer(request, Refusal(en, zh="输入中含有空字符；请删除后重试。"))
         return self.answer(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, Refusal):
-            template = "partials/refusal.html" if getattr(request, "htmx", False) else "refusal.html"
-            return render(request, template, {"sentence": str(exception)}, status=exception.status)
-        return None
+        return self._answer(request, exception) if isinstance(exception, Refusal) else None
+
+    @staticmethod
+    def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            return JsonResponse({"detail": str(refusal)}, status=refusal.status)
+        template = "partials/refusal.html" if getattr(request, "htmx", False) else "refusal.html"
+        return render(request, template, {"sentence": str(refusal)}, status=refusal.status)
+
+
+def _holds_zero(request: HttpRequest) -> bool:
+    """PostgreSQL keeps no zero character, so none comes past this door (the API's JSON has a door of its own)."""
+    if request.path.startswith("/api/"):
+        return "\0" in request.path
+    sent = [request.GET] if request.method in _SAFE else [request.GET, request.POST]
+    return "\0" in request.path or any("\0" in text for part in sent for _, texts in part.lists() for text in texts)
 
 
 def reactions(answer: Answer) -> Answer:
     """After a request that may have changed something, let downstream areas react to new journal entries.
 
-    The worker does the same every few seconds, so a process killed in between loses nothing.
+    The worker does the same every minute, so a process killed in between loses nothing; and whoever made the request
+    gets their answer, whatever goes wrong downstream.
     """
 
     def ask(request: HttpRequest) -> HttpResponse:
         response = answer(request)
         if request.method not in _SAFE:
-            wiring.catch_up()
+            try:
+                wiring.catch_up()
+            except Exception:  # noqa: BLE001
+                _log.exception("Reactions could not catch up after %s %s.", request.method, request.path)
         return response
 
     return ask

@@ -177,3 +177,12 @@ def test_the_press_cannot_open_the_sheet_and_the_nurse_neither(client_as):
         for name in ("situation", "situation_docx", "command", "command_live"):
             assert client_as(role).get(reverse(f"report:{name}")).status_code == 403
     assert client_as("investigator").get(reverse("report:press")).status_code == 403
+
+
+def test_a_negative_put_right_as_positive_is_no_longer_counted_negative(viewers, happened):
+    before = situation(viewers["duty_officer"], NOON).figure("negatives").total
+    happened("lab.sample_report_negative", 77, place="110106018-H01", hours=-2)
+    happened("lab.sample_report_positive", 77, place="110106018-H01", hours=-1)
+
+    assert situation(viewers["duty_officer"], NOON - timedelta(minutes=90)).figure("negatives").total == before + 1
+    assert situation(viewers["duty_officer"], NOON).figure("negatives").total == before

@@ -295,3 +295,30 @@ def test_the_log_tells_the_whole_course_and_names_who_acted(incident, viewers):
         "respond.order_sign",
     } <= kinds
     assert next(line for line in log if line.kind == "respond.level_decided").actor == "commander"
+
+
+def test_cases_of_an_earlier_episode_do_not_raise_the_level_of_this_event(verified, register, at_noon):
+    from citywatch.city.respond.facts import level_facts
+
+    for _ in range(12):
+        register(at=NOON - timedelta(days=200))
+    register()
+
+    assert level_facts(verified.subject_id, place_id=verified.place_id, at=NOON).confirmed == 1
+
+
+def test_a_suspected_case_counts_for_a_level_only_once_it_is_confirmed(verified, register, viewers, at_noon):
+    from citywatch.city.respond.facts import level_facts
+    from citywatch.mechanisms.journal import services as journal
+
+    number = register()
+
+    def classified(word):
+        draft = journal.Draft(
+            "trace.case_classified", verified.place, NOON, subject_kind="trace.case", subject_id=number,
+            body={"before": "", "after": word},
+        )  # fmt: skip
+        journal.record_many([draft], by=viewers["investigator"])
+        return level_facts(verified.subject_id, place_id=verified.place_id, at=NOON).confirmed
+
+    assert [classified("suspected"), classified("confirmed")] == [0, 1]

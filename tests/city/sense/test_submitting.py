@@ -309,3 +309,57 @@ def test_a_sale_is_counted_under_its_drug_class(send):
     send("pharmacy-sale", message(sale()), site="110106018-P01")
 
     assert Submission.objects.get().findings == ["antipyretic"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_date_beyond_every_calendar_waits_with_a_reason_and_the_others_are_stored(send, day):
+    outcome = send("symptom-registration", message(symptom(1, visit_at=f"{day}T00:00"), symptom(2)))
+
+    assert (len(outcome.stored), outcome.quarantined) == (1, 1)
+    assert "不是有效时间" in reasons()[0]
+
+
+def test_a_receipt_the_system_fails_on_stops_no_other_and_says_why(send, viewers, monkeypatch):
+    from citywatch.mechanisms.forms import services as mechanism
+    from citywatch.mechanisms.journal.models import Entry
+
+    site = Place.objects.get(code="110106018-C01")
+    for number in (1, 2):
+        receipts.take(
+            message(symptom(number)), source="test", message_id=f"left-{number}", channel="api",
+            form="symptom-registration", place=site, sent_at=NOON, at=NOON,
+        )  # fmt: skip
+    store, broken = mechanism._store, [True]
+
+    def sometimes(form, rows, **more):
+        if broken and more["receipt"].message_id == "left-1":
+            raise ArithmeticError("no room\nDETAIL: 张甲1")
+        return store(form, rows, **more)
+
+    monkeypatch.setattr(mechanism, "_store", sometimes)
+    later = NOON + timedelta(minutes=5)
+    assert [sense.finish_unfinished(forms.DECODERS, later) for _ in range(3)] == [1, 0, 0]
+    left = Receipt.objects.get(message_id="left-1")
+    assert (left.state, left.why) == ("received", "ArithmeticError: no room")
+    assert Entry.objects.filter(kind="sense.receipt_failed").count() == 1
+
+    broken.clear()
+    assert sense.finish_unfinished(forms.DECODERS, later) == 1
+    assert Submission.objects.count() == 2
+
+
+def test_a_reason_kept_in_the_open_does_not_say_a_name_or_number_that_slipped_into_a_column(send):
+    slipped = [
+        symptom(1, age="张小明"),
+        symptom(2, temperature="13900001111"),
+        symptom(3, onset_date="110106196801010011"),
+        symptom(4, symptoms="fever;欧阳娜"),
+        symptom(5, temperature="82"),
+    ]
+    send("symptom-registration", message(*slipped))
+
+    told = " ".join(f"{row.why_zh} {row.why_en}" for row in QuarantinedRow.objects.all())
+    for secret in ("张小明", "13900001111", "110106196801010011", "欧阳娜"):
+        assert secret not in told
+    assert "82" in told
+    assert receipts.values_of(QuarantinedRow.objects.get(number=1))["age"] == "张小明"

@@ -194,8 +194,22 @@ def test_a_risk_point_needs_a_reason_and_the_right_role(case, event, places, vie
     assert not RiskPoint.objects.exists()
 
 
-def test_the_investigator_of_xicheng_sees_nothing_of_fengtai_but_their_own_case(case, event, viewers):
+def test_a_district_with_a_case_in_a_joint_investigation_sees_it_and_its_own_people_in_it(case, event, viewers):
     fengtai, xicheng = case("张三"), case("王五", district="110102")
+    number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
+    told(fengtai, viewers["investigator"], contacts=[contact(moment(8))])
+
+    seen = queries.dossier(viewers["investigator_xicheng"], number, at=NOON)
+
+    assert [line.row.pk for line in seen.cases] == [xicheng]
+    assert seen.hidden_cases == 1
+    assert seen.contacts == ()
+    with pytest.raises((NotAllowed, NotFound)):
+        services.close_investigation(number, by=viewers["investigator_xicheng"], at=NOON, because="not theirs to close")
+
+
+def test_the_investigator_of_xicheng_sees_nothing_of_fengtai(case, event, viewers):
+    fengtai = case("张三")
     number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
     told(fengtai, viewers["investigator"], contacts=[contact(moment(8))])
     other = viewers["investigator_xicheng"]
@@ -210,9 +224,7 @@ def test_the_investigator_of_xicheng_sees_nothing_of_fengtai_but_their_own_case(
         services.move_contact(Contact.objects.get().pk, "notify", by=other, at=NOON)
     assert not queries.worklist(other).exists()
     assert not queries.investigations(other).exists()
-    assert queries.case_counts(other).total == 1
-    told(xicheng, other)
-    assert queries.dossier(viewers["investigator"], number, at=NOON).hidden_cases == 1
+    assert queries.case_counts(other).total == 0
 
 
 def test_opening_an_identity_is_journaled_and_refused_to_another_district(case, viewers):
@@ -342,3 +354,99 @@ def test_a_sample_leads_to_its_case_its_interview_and_the_contacts_still_waiting
     assert queries.contacts_waiting(by, judged_before=NOON) == []
     services.move_contact(close.pk, "transfer", by=by, at=NOON + 2 * HOUR)
     assert queries.contacts_waiting(by, judged_before=NOON + 3 * HOUR) == []
+
+
+def test_discarding_the_first_case_hands_the_source_clock_to_the_next_positive(case, event, viewers):
+    first, second = case("张三"), case("王五", at=NOON + 2 * HOUR)
+    number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON + 3 * HOUR, because="")
+
+    services.move_case(first, "discard", by=viewers["investigator"], at=NOON + 4 * HOUR, because="retest negative")
+
+    running = Clock.objects.get(code="source-lock", stopped_at__isnull=True)
+    assert (running.subject_id, running.started_at) == (second, NOON + 2 * HOUR)
+    point = services.publish_risk_point(
+        number,
+        Case.objects.get(pk=first).place_id,
+        by=viewers["duty_officer"],
+        at=NOON + 5 * HOUR,
+        because="most cases",
+    )
+    assert RiskPoint.objects.get(pk=point).hours == 3
+    assert not Clock.objects.filter(code="source-lock", stopped_at__isnull=True).exists()
+
+
+def test_a_later_meeting_told_in_a_second_part_makes_the_contact_close(case, viewers):
+    number = case("张三")
+    told(number, viewers["investigator"], contacts=[contact(moment(1))], complete=False)
+    assert Contact.objects.get().kind == "general"
+
+    services.record_interview(
+        number, stays=(), contacts=[contact(moment(7))], core=None, by=viewers["investigator"], at=NOON + 2 * HOUR
+    )
+
+    assert Contact.objects.get().kind == "close"
+    assert clock_of(Contact.objects.get(), "contact-transfer").running
+
+
+def test_a_contact_told_without_a_number_is_not_doubled_and_two_strangers_stay_two(case, viewers):
+    number = case("张三")
+    nameless = ContactTold(None, "close", "dining", moment(7), moment(7, 10))
+    named = ContactTold(Identity(name="小李"), "close", "dining", moment(7), moment(7, 10))
+    for _ in range(2):
+        told(number, viewers["investigator"], contacts=[nameless, nameless, named])
+
+    assert Contact.objects.count() == 3
+
+
+def test_a_judgement_by_hand_holds_whatever_the_look_back(case, event, viewers):
+    number = case("张三")
+    inquiry = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
+    told(number, viewers["investigator"], contacts=[contact(moment(1))])
+    row = Contact.objects.get()
+    services.judge_contact(
+        row.pk, kind="close", ground="judgement", by=viewers["investigator"], at=NOON + HOUR, because="one kitchen"
+    )
+
+    services.change_look_back(inquiry, 3, by=viewers["duty_officer"], at=NOON + 2 * HOUR, because="plan")
+
+    assert Contact.objects.get().kind == "close"
+
+
+def test_core_information_that_says_nothing_does_not_stop_the_four_hour_clock(case, viewers):
+    number = case("张三", onset=None)
+    Case.objects.filter(pk=number).update(classification="suspected")
+
+    services.record_interview(
+        number, stays=(), contacts=(), core=CoreTold(), by=viewers["investigator"], at=NOON + HOUR
+    )
+
+    assert clock_of(Case.objects.get(pk=number), "investigation-core").running
+
+
+def test_an_event_of_another_district_looks_like_one_that_does_not_exist(case, event, viewers):
+    services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
+
+    answers = set()
+    for number in (event, 99):
+        with pytest.raises(NotFound) as refused:
+            services.open_investigation(number, by=viewers["investigator_xicheng"], at=NOON, because="")
+        answers.add(type(refused.value))
+    assert answers == {NotFound}
+
+
+def test_a_positive_a_year_later_is_a_new_illness(places, person):
+    reactions.register_case(positive(places, person))
+    again = positive(places, person)
+    again.body = {**again.body, "barcode": "B-later"}
+    again.at = NOON + timedelta(days=365)
+
+    reactions.register_case(again)
+
+    assert Case.objects.count() == 2
+
+
+def test_a_risk_point_at_a_place_nobody_knows_is_refused_in_words(case, event, viewers):
+    number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
+
+    with pytest.raises(NotFound):
+        services.publish_risk_point(number, 2**31, by=viewers["duty_officer"], at=NOON, because="typed")

@@ -35,7 +35,11 @@ FIGURES = (
         Label("核酸阴性样本", "Negative samples"),
         ("lab.sample_report_negative",),
         Label("实验室结果", "Laboratory results"),
-        Label("每份样本计一次，按报告时间", "each sample once, by the time of the result"),
+        Label(
+            "每份样本计一次，按报告时间；后更正为阳性者不计",
+            "each sample once, by the time of the result; one put right as positive left out",
+        ),
+        withdrawn_by=("lab.sample_report_positive",),
     ),
     FigureRule(
         "proposals",

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import docx
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from docx.document import Document
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
@@ -58,7 +59,13 @@ def situation_docx(situation: Situation) -> bytes:
     _heading(document, _("4. Reporting streams"))
     _table(
         document,
-        [_("Stream"), _("Today"), _("Mean of the 7 days before"), _("Sites reporting yesterday"), _("Sites due")],
+        [
+            _("Stream"),
+            pgettext("count", "Today"),
+            _("Mean of the 7 days before"),
+            _("Sites reporting yesterday"),
+            _("Sites due"),
+        ],
         [
             [str(s.label), s.today, "–" if s.usual is None else f"{s.usual:.1f}", s.reporting, s.expected]
             for s in situation.streams

@@ -3,26 +3,29 @@
 Services and queries both ask it, and neither may import the other.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 
 from citywatch.city.registry.queries import place_facts
 from citywatch.city.respond.types import LevelFacts
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.journal.models import Entry
 
+_BEFORE = timedelta(days=14)  # an event without a positive: how far back its cases may have been registered
+_NOT_INFECTED = {"suspected", "clinical"}
+
 
 def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
     """Cases of the event's hazard as recorded by `at`: how many, in which districts, how many share a published place.
 
-    Discarded cases are left out. Linked are the cases that tracing counted at a published risk point of this event; a
-    place not yet published links nobody.
+    Counted are the infected of this episode: from the event's first positive on, discarded, suspected and clinical ones
+    left out. Linked are the cases that tracing counted at a published risk point of this event; a place not yet
+    published links nobody.
     """
     entries = Entry.objects.filter(at__lte=at)
     verified = entries.filter(kind="warn.event_verified", subject_id=event_id).first()
-    hazard = verified.body.get("hazard", "") if verified else ""
-    discarded = entries.filter(kind="trace.case_discard").values_list("subject_id", flat=True)
-    registered = entries.filter(kind="trace.case_registered", body__hazard=hazard).select_related("place")
-    cases = {entry.subject_id: entry for entry in registered.exclude(subject_id__in=list(discarded))}
+    cases = _infected(entries, verified) if verified else {}
     points = {
         entry.subject_id: entry.body.get("figures", {}).get("cases", 0)
         for entry in entries.filter(kind="trace.risk_point_published", body__event=event_id)
@@ -37,3 +40,21 @@ def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
         last_confirmed_on=max((day_of(entry.at) for entry in cases.values()), default=None),
         district_codes=districts,
     )
+
+
+def _infected(entries: QuerySet[Entry], verified: Entry) -> dict[int | None, Entry]:
+    """The registrations of the episode's infected, by case."""
+    first = verified.body.get("first_positive_at")
+    since = datetime.fromisoformat(first) if first else verified.at - _BEFORE
+    registered = entries.filter(
+        kind="trace.case_registered", body__hazard=verified.body.get("hazard", ""), at__gte=since
+    ).select_related("place")
+    cases = {entry.subject_id: entry for entry in registered}
+    classified = {pk: entry.body.get("classification", "confirmed") for pk, entry in cases.items()}
+    for entry in entries.filter(kind="trace.case_classified", subject_id__in=list(cases)).order_by("at", "pk"):
+        classified[entry.subject_id] = entry.body["after"]
+    discarded = entries.filter(kind="trace.case_discard", subject_id__in=list(cases)).values_list(
+        "subject_id", flat=True
+    )
+    left_out = {*discarded, *(pk for pk, word in classified.items() if word in _NOT_INFECTED)}
+    return {pk: entry for pk, entry in cases.items() if pk not in left_out}

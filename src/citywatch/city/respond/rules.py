@@ -12,7 +12,10 @@ from citywatch.city.respond.types import Ground, LevelFacts, OrderText
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.types import ClockRule
 
-_DESIGN = "design: the four grades of the public-health emergency plan, their numbers our own (assumed)"
+_DESIGN = Label(
+    "依据：突发公共卫生事件应急预案四级划分，数值为本系统暂定",
+    "design: the four grades of the public-health emergency plan, their numbers our own (assumed)",
+)
 
 CLOCKS = (
     ClockRule(
@@ -37,7 +40,7 @@ class LevelRule:
     level: str
     ways: tuple[LevelFacts, ...]
     label: Label
-    source: str = _DESIGN
+    source: Label = _DESIGN
     valid_from: date = date(2020, 1, 1)
     valid_to: date | None = None
 
@@ -49,8 +52,8 @@ class LevelRule:
         until = f"至{self.valid_to}" if self.valid_to else "起"
         until_en = f" to {self.valid_to}" if self.valid_to else ""
         return Label(
-            f"{self.level}级：{self.label.zh}（规则自{self.valid_from}{until}有效；{self.source}）",
-            f"Level {self.level}: {self.label.en} (rule in force from {self.valid_from}{until_en}; {self.source})",
+            f"{self.level}级：{self.label.zh}（规则自{self.valid_from}{until}有效；{self.source.zh}）",
+            f"Level {self.level}: {self.label.en} (rule in force from {self.valid_from}{until_en}; {self.source.en})",
         )
 
 

@@ -11,6 +11,7 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Max
 
+from citywatch.city.registry import reference
 from citywatch.city.registry.queries import city_desk, place_by_code, place_facts
 from citywatch.city.respond import rules
 from citywatch.city.respond.facts import level_facts
@@ -25,6 +26,9 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle import services as lifecycle
 from citywatch.mechanisms.lifecycle.models import Clock
+
+_LONGEST = 300
+"""Characters of an order; it is read on a telephone."""
 
 
 @transaction.atomic
@@ -107,6 +111,17 @@ def draft_order(
 ) -> int:
     """Draft one more order in the commander's own words."""
     incident = _held(incident_id, by=by)
+    known = [one.code for one in reference.response_recipients()]
+    if recipient not in known:
+        raise Refusal(
+            f"{recipient[:40]!r} cannot be given an order; the recipients are {', '.join(known)}.",
+            zh=f"不能向“{recipient[:40]}”下达指令；请从列表中选择接收单位。",
+        )
+    if len(text.strip()) > _LONGEST:
+        raise Refusal(
+            f"An order has at most {_LONGEST} characters and this has {len(text.strip())}; shorten it.",
+            zh=f"指令内容最多{_LONGEST}字，现有{len(text.strip())}字；请缩短。",
+        )
     if not text.strip():
         raise Refusal("An order needs a text; write what shall be done.", zh="指令内容未填写；请写明要做什么。")
     if within <= timedelta():
@@ -130,7 +145,8 @@ def note_risk_point(
 
     Does nothing for an event that nobody manages, and nothing a second time. Returns the numbers of the orders.
     """
-    incident = Incident.objects.select_for_update().select_related("place").filter(event_id=event_id).first()
+    held = Incident.objects.select_for_update(of=("self",)).select_related("place")
+    incident = held.filter(event_id=event_id).first()
     if incident is None or incident.is_done or _is_noted(incident, risk_point):
         return []
     if not by.may("respond.open", incident.place.path):
@@ -252,7 +268,7 @@ def close_incident(incident_id: int, *, by: Viewer, at: datetime, because: str) 
 
 
 def _held(incident_id: int, *, by: Viewer) -> Incident:
-    held = Incident.objects.visible_to(by).select_for_update().select_related("place")
+    held = Incident.objects.visible_to(by).select_for_update(of=("self",)).select_related("place")
     incident = cast("Incident", held.pick_one(incident_id))
     must(by, "respond.command", incident.place)
     return incident

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import cast
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from citywatch.city.registry.queries import place_by_code
 from citywatch.city.sense import visits
@@ -18,6 +19,7 @@ from citywatch.mechanisms.forms.models import Submission
 from citywatch.mechanisms.forms.services import Decode, Outcome, decode_json
 from citywatch.mechanisms.forms.types import Form
 from citywatch.mechanisms.journal import services as journal
+from citywatch.mechanisms.journal.reacting import fault_of
 from citywatch.mechanisms.jurisdiction.models import Place, must
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -28,6 +30,7 @@ from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 Decoders = Mapping[tuple[str, str], tuple[Form, Decode]]
 """By form code and channel: the form, and how its rows are read from bytes."""
 
+_log = logging.getLogger(__name__)
 _LEFT_LYING = timedelta(minutes=2)
 
 
@@ -125,7 +128,7 @@ def open_row(row_id: int, *, by: Viewer, at: datetime) -> tuple[QuarantinedRow, 
 @transaction.atomic
 def mend(row_id: int, values: Mapping[str, str], *, by: Viewer, at: datetime) -> Outcome:
     """Send a quarantined row again, corrected, as a new message; the old row is settled when the new one is kept."""
-    row = _unsettled(row_id, by=by)
+    row = _unsettled(row_id, by=by, hold=True)
     must(by, "sense.submit", row.place)
     body = json.dumps({"rows": [dict(values)]}, ensure_ascii=False, sort_keys=True).encode()
     outcome = submit(
@@ -149,7 +152,7 @@ def drop(row_id: int, *, because: str, by: Viewer, at: datetime) -> None:
     """Give a quarantined row up, with the reason; its bytes stay in the receipt."""
     if not because.strip():
         raise Refusal("Dropping a row needs a reason; write one sentence.", zh="放弃该行须填写理由；请写一句话。")
-    row = _unsettled(row_id, by=by)
+    row = _unsettled(row_id, by=by, hold=True)
     must(by, "sense.submit", row.place)
     _settle(row, "sense.row_dropped", because=because, by=by, at=at)
 
@@ -157,7 +160,8 @@ def drop(row_id: int, *, because: str, by: Viewer, at: datetime) -> None:
 def finish_unfinished(decoders: Decoders, at: datetime, *, older_than: timedelta = _LEFT_LYING) -> int:
     """Process receipts that a killed worker took and left, from their stored bytes; returns how many were finished.
 
-    A receipt that cannot be read is refused with the reason and does not stop the others.
+    A receipt that cannot be read is refused with the reason. One on which the system itself fails keeps its bytes, says
+    why, is journaled once and tried again; neither stops the others.
     """
     finished = 0
     for receipt in receipts.unfinished(older_than=older_than, at=at):
@@ -166,7 +170,18 @@ def finish_unfinished(decoders: Decoders, at: datetime, *, older_than: timedelta
             finished += _finish(receipt, decoders, by=by, at=at)
         except Refusal as refusal:
             receipts.refuse(receipt, refusal.sentence)
+        except OperationalError:
+            raise  # the database is busy or gone: nothing is wrong with the receipt
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the receipts behind it
+            _log.exception("Receipt %s could not be processed.", receipt.pk)
+            _note_fault(receipt, fault_of(error), by=by, at=at)
     return finished
+
+
+@transaction.atomic
+def _note_fault(receipt: Receipt, fault: str, *, by: Viewer, at: datetime) -> None:
+    if receipts.note_fault(receipt, fault):
+        journal.record("sense.receipt_failed", place=receipt.place, by=by, at=at, subject=receipt, fault=fault)
 
 
 def _finish(receipt: Receipt, decoders: Decoders, *, by: Viewer, at: datetime) -> bool:
@@ -175,14 +190,17 @@ def _finish(receipt: Receipt, decoders: Decoders, *, by: Viewer, at: datetime) -
         return True
     found = decoders.get((receipt.form, receipt.channel))
     if found is None:
-        return False
+        raise LookupError(f"no reader for {receipt.form} by {receipt.channel}")
     asked, decode = found
     forms.process(asked, receipt, decode=decode, by=by, at=at)
     return True
 
 
-def _unsettled(row_id: int, *, by: Viewer) -> QuarantinedRow:
+def _unsettled(row_id: int, *, by: Viewer, hold: bool = False) -> QuarantinedRow:
+    """A row still waiting; with `hold` nobody else settles it before this transaction ends."""
     rows = QuarantinedRow.objects.visible_to(by).select_related("receipt", "place").filter(settled_at__isnull=True)
+    if hold:
+        rows = rows.select_for_update(of=("self",))
     return cast("QuarantinedRow", rows.pick_one(row_id))
 
 

@@ -89,7 +89,7 @@ def process(receipt: Receipt, *, at: datetime, body: bytes | None = None) -> Vis
     store().append_together(list(_batches(kept, receipt)))
     stored = len(kept["person"])
     with transaction.atomic():
-        held = Receipt.objects.select_for_update().select_related("place").get(pk=receipt.pk)
+        held = Receipt.objects.select_for_update(of=("self",)).select_related("place").get(pk=receipt.pk)
         if held.state == Receipt.State.PROCESSED:
             return _taken(held, repeat=True)
         quarantined = receipts.quarantine(held, _reasons(wrong))

@@ -71,7 +71,7 @@ def first_positive_at(investigation: Investigation) -> datetime | None:
         Clock.objects.filter(
             code="source-lock",
             subject_kind=Case._meta.label_lower,
-            subject_id__in=investigation.cases.values("pk"),
+            subject_id__in=investigation.cases.exclude(state="discarded").values("pk"),
         )
         .order_by("started_at")
         .values_list("started_at", flat=True)
@@ -85,6 +85,17 @@ def snapshot(place: RankedPlace | None) -> dict[str, Any]:
         return {}
     names = ("rank", "cases", "all_cases", "visitors", "ratio", "ratio_low", "ratio_high", "p_value", "p_adjusted")
     return {name: getattr(place, name) for name in names} | {"because": [place.because.zh, place.because.en]}
+
+
+def full_name(place: Place) -> Label:
+    """A place's name with the market, hall or building it is part of, unless its own name begins with that."""
+    whole = place.parent
+    if whole is None or whole.kind in AREAS:
+        return Label(place.name_zh, place.name_en)
+    return Label(
+        place.name_zh if place.name_zh.startswith(whole.name_zh) else f"{whole.name_zh}{place.name_zh}",
+        place.name_en if place.name_en.startswith(whole.name_en) else f"{whole.name_en}, {place.name_en}",
+    )
 
 
 def minute(instant: datetime) -> int:
@@ -262,16 +273,12 @@ def _ranked_place(number: int, place: Place, counted: Counted, row: int) -> Rank
 
     ratio, low, high = figure(ranking.ratio), figure(ranking.ratio_low), figure(ranking.ratio_high)
     p_adjusted = figure(ranking.p_adjusted)
-    name = Label(
-        f"{within.name_zh}{place.name_zh}" if within else place.name_zh,
-        f"{within.name_en}, {place.name_en}" if within else place.name_en,
-    )
     return RankedPlace(
         rank=number,
         place_id=place.pk,
         code=place.code,
         kind=place.kind,
-        name=name,
+        name=full_name(place),
         within=Label(within.name_zh, within.name_en) if within else None,
         district_code=place.district_code,
         lon=place.lon,
@@ -285,7 +292,7 @@ def _ranked_place(number: int, place: Place, counted: Counted, row: int) -> Rank
         ratio_high=high,
         p_value=figure(ranking.p_value),
         p_adjusted=p_adjusted,
-        because=_sentence(name, cases, counted.cases, visitors_there, (ratio, low, high, p_adjusted)),
+        because=_sentence(full_name(place), cases, counted.cases, visitors_there, (ratio, low, high, p_adjusted)),
     )
 
 

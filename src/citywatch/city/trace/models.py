@@ -240,7 +240,8 @@ class Stay(JurisdictionModel):
 class Contact(WorkedModel):
     """Someone who met a case, or met a contact of one; `place` is the district responsible for them.
 
-    `told` is the kind as told, `kind` what it counts as under the investigation's look-back.
+    `told` is the kind as told, `kind` what it counts as under the investigation's look-back; one judged `by_hand` keeps
+    that judgement whatever the look-back.
     """
 
     LIFECYCLE = CONTACT
@@ -250,6 +251,7 @@ class Contact(WorkedModel):
     person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     told = models.CharField(max_length=8)
     kind = models.CharField(max_length=8, db_index=True)
+    by_hand = models.BooleanField(default=False)
     ground = models.CharField(max_length=16)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()

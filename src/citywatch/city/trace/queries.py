@@ -16,7 +16,7 @@ from citywatch.eventlog.expressions import table, visits_of
 from citywatch.mechanisms.clock import SHANGHAI, day_of
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.journal.models import Entry
-from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.models import Place, ScopedQuerySet
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock, WorkedModel
@@ -80,9 +80,7 @@ class Dossier:
 def investigations(viewer: Viewer) -> Any:
     """Investigations the viewer may see, open ones first, newest first, with their numbers of cases."""
     counted = (
-        Investigation.objects.visible_to(viewer)
-        .select_related("place")
-        .annotate(case_count=Count("cases", filter=~Q(cases__state="discarded")))
+        _seen(viewer).select_related("place").annotate(case_count=Count("cases", filter=~Q(cases__state="discarded")))
     )
     return counted.order_by("state", "-opened_at")
 
@@ -186,7 +184,8 @@ def contact(viewer: Viewer, contact_id: int) -> Any:
 
 
 def may_see_investigation(viewer: Viewer, row: Any) -> bool:
-    return row.investigation_id is not None and viewer.may(Investigation.VIEW, row.investigation.place.path)
+    """Whoever sees a case sees the investigation that holds it."""
+    return row.investigation_id is not None and viewer.may(Case.VIEW, row.place.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +257,7 @@ def risk_points(viewer: Viewer | None = None, *, investigation_id: int | None = 
             event_id=point.investigation.event_id,
             place_id=point.place_id,
             code=point.place.code,
-            name=_name(point.place),
+            name=evidence.full_name(point.place),
             district_code=point.place.district_code,
             lon=point.place.lon,
             lat=point.place.lat,
@@ -355,8 +354,18 @@ def map_of(viewer: Viewer, found: Dossier, places: Sequence[RankedPlace]) -> dic
 
 
 def _investigation(viewer: Viewer, investigation_id: int) -> Investigation:
-    rows = Investigation.objects.visible_to(viewer).select_related("place")
-    return cast("Investigation", rows.pick_one(investigation_id))
+    return cast("Investigation", _seen(viewer).select_related("place").pick_one(investigation_id))
+
+
+def _seen(viewer: Viewer) -> ScopedQuerySet:
+    """Investigations led in the viewer's places, and those elsewhere that hold one of the viewer's cases.
+
+    A case found in one district and reported in another is worked by both; each sees its own people in it.
+    """
+    led = Investigation.objects.visible_to(viewer).values("pk")
+    shared = Case.objects.visible_to(viewer).values("investigation_id")
+    found: ScopedQuerySet = Investigation.objects.filter(Q(pk__in=led) | Q(pk__in=shared))
+    return found
 
 
 def _contacts(viewer: Viewer) -> Any:
@@ -456,12 +465,6 @@ def _captured(row: Any) -> list[Presence]:
 
 def _instant(minutes: int) -> datetime:
     return datetime.fromtimestamp(int(minutes) * 60, tz=SHANGHAI)
-
-
-def _name(place: Place) -> Label:
-    if place.parent is None or place.parent.kind in evidence.AREAS:
-        return Label(place.name_zh, place.name_en)
-    return Label(f"{place.parent.name_zh}{place.name_zh}", f"{place.parent.name_en}, {place.name_en}")
 
 
 def place_names(ids: Collection[int]) -> dict[int, Label]:

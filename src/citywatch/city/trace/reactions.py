@@ -1,6 +1,6 @@
 """What tracing does when others report something."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from citywatch.city.registry.queries import city_place
@@ -22,7 +22,7 @@ def register_case(entry: Entry) -> None:
     """
     barcode = str(entry.body.get("barcode") or "")
     person_id = entry.body.get("person_id")
-    if not barcode or _known(barcode, person_id):
+    if not barcode or _known(barcode, person_id, entry.at):
         return
     visit = Submission.objects.select_related("home_place").filter(pk=entry.body.get("submission") or 0).first()
     answers = visit.answers if visit else {}
@@ -43,16 +43,18 @@ def register_case(entry: Entry) -> None:
         occupation=str(answers.get("occupation") or ""),
         by=machine("trace", place=city_place(), abilities=["trace.investigate", "trace.view"]),
         at=entry.at,
-        because=f"positive sample {barcode}",
+        because=f"核酸阳性样本 {barcode}",
     )
 
 
-def _known(barcode: str, person_id: int | None) -> bool:
+def _known(barcode: str, person_id: int | None, at: datetime) -> bool:
     if Case.objects.filter(sample_barcode=barcode).exists():
         return True
     if person_id is None:
         return False
-    same = Case.objects.filter(person_id=person_id, hazard=rules.COVID).exclude(state="discarded")
+    since = at - timedelta(days=rules.SAME_ILLNESS_DAYS)
+    same = Case.objects.filter(person_id=person_id, hazard=rules.COVID, reported_at__gte=since)
+    same = same.exclude(state="discarded")
     return same.exclude(investigation__state="closed").exists()
 
 

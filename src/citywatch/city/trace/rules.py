@@ -22,6 +22,10 @@ HAZARDS: Mapping[str, Label] = {
 EPISODE_DAYS = 14
 """A positive that comes this long after the last case of its hazard begins a new episode, and the source clock anew."""
 
+SAME_ILLNESS_DAYS = 90
+"""A positive this long after a person's case is a new illness, not the old one (the usual definition of a suspected
+reinfection; assumed here)."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowRule:

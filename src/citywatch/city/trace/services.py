@@ -13,16 +13,18 @@ from citywatch.city.trace.models import Case, Contact, Investigation, Link, Risk
 from citywatch.city.trace.types import CaseListed, ContactTold, CoreTold, ImportOutcome, LinkListed, StayTold
 from citywatch.city.warn import queries as warn
 from citywatch.mechanisms.clock import day_of, start_of
-from citywatch.mechanisms.errors import Conflict, Refusal
+from citywatch.mechanisms.errors import Conflict, NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
-from citywatch.mechanisms.jurisdiction.models import Place, must
+from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, Place, must
 from citywatch.mechanisms.jurisdiction.types import Viewer
-from citywatch.mechanisms.lifecycle.services import advance, begin, clock_rule, start_clock, stop_clock
+from citywatch.mechanisms.lifecycle.services import advance, begin, clock_rule, clocks_of, start_clock, stop_clock
 from citywatch.mechanisms.vault.models import Person
-from citywatch.mechanisms.vault.services import enrol, make_known
+from citywatch.mechanisms.vault.services import enrol, make_known, says_nothing_new
 from citywatch.mechanisms.vault.types import Identity
 
 SOURCE_LOCK = "source-lock"
+_OLDEST = 130
+_OCCUPATION = 40
 
 
 @transaction.atomic
@@ -31,12 +33,15 @@ def open_investigation(event_id: int, *, by: Viewer, at: datetime, because: str 
 
     Cases of the same hazard that belong to no investigation yet and were reported in this episode come along.
     """
+    event = warn.event_facts(event_id)
+    place = Place.objects.get(pk=event.place_id)
+    district = district_of(place)
+    if not (by.may("trace.open", district.path) or by.may("warn.view", place.path)):
+        raise NotFound(NOTHING_HERE, zh=NOTHING_HERE_ZH)  # the words for an event that does not exist
+    must(by, "trace.open", district)
     known = Investigation.objects.filter(event_id=event_id).first()
     if known is not None:
         return int(known.pk)
-    event = warn.event_facts(event_id)
-    district = district_of(Place.objects.get(pk=event.place_id))
-    must(by, "trace.open", district)
     investigation = Investigation(
         place=district,
         event_id=event_id,
@@ -84,9 +89,8 @@ def add_case(
     must(by, "trace.investigate", place)
     investigation: Investigation | None
     if investigation_id is None:
-        investigation = (
-            Investigation.objects.exclude(state="closed").filter(hazard=hazard, event_id__isnull=False).first()
-        )
+        running = Investigation.objects.exclude(state="closed").filter(hazard=hazard, event_id__isnull=False)
+        investigation = running.order_by("-opened_at", "-pk").first()
     else:
         investigation = _investigation(investigation_id, by)
     begins_episode = bool(sample_barcode) and _begins_episode(hazard, at)
@@ -140,7 +144,8 @@ def record_interview(
     """Keep what a case told: core information, where they were, whom they met.
 
     Told again, the same stay or contact is not doubled, so an interview may be sent in parts. `complete` says that the
-    first report is whole; core information alone stops only the four-hour clock.
+    first report is whole; core information alone stops only the four-hour clock, and only once it says when the case
+    fell ill, or that it never did.
     """
     case = _case(case_id, by)
     must(by, "trace.investigate", case.place)
@@ -153,7 +158,9 @@ def record_interview(
     if core is not None:
         _take_core(case, core)
     kept_stays = [_keep_stay(case, stay, places) for stay in stays]
-    kept_contacts = [_keep_contact(case, told, places, by=by, at=at) for told in contacts]
+    kept_contacts: list[Contact] = []
+    for told in contacts:
+        kept_contacts.append(_keep_contact(case, told, places, already=kept_contacts, by=by, at=at))
     if core is not None:
         _judge_again([case], by=by, at=at)
     journal.record(
@@ -165,10 +172,11 @@ def record_interview(
         investigation=case.investigation_id,
         onset_date=case.onset_date,
         occupation=case.occupation,
+        classification=case.classification,
         stays=[[stay.visited.code, stay.from_at, stay.to_at] for stay in kept_stays],
         contacts=[[one.pk, one.person_id, one.kind, one.ground, one.first_at, one.last_at] for one in kept_contacts],
     )
-    if core is not None and case.state == "reported":
+    if core is not None and case.state == "reported" and _has_core(case):
         advance(case, "core", by=by, at=at)
     if complete and case.state == "core_done":
         advance(case, "complete", by=by, at=at)
@@ -190,9 +198,10 @@ def judge_contact(contact_id: int, *, kind: str, ground: str, by: Viewer, at: da
         raise Refusal("A new judgement needs a reason; write one sentence.", zh="重新判定须填写理由；请写一句话。")
     before = contact.kind
     contact.told = contact.kind = kind
+    contact.by_hand = True
     contact.ground = str(rules.ground(ground).code)
     contact.judged_at = at
-    contact.save(update_fields=["told", "kind", "ground", "judged_at"])
+    contact.save(update_fields=["told", "kind", "by_hand", "ground", "judged_at"])
     _set_transfer_clock(contact, at=at)
     journal.record(
         "trace.contact_judged",
@@ -216,8 +225,15 @@ def move_contact(contact_id: int, move: str, *, by: Viewer, at: datetime, becaus
 
 @transaction.atomic
 def move_case(case_id: int, move: str, *, by: Viewer, at: datetime, because: str = "") -> None:
-    """Take a case one step on, or discard it with a reason."""
-    advance(_case(case_id, by), move, by=by, at=at, because=because)
+    """Take a case one step on, or discard it with a reason.
+
+    The discarded case that began an episode hands the source clock to the next positive of the episode, as from then.
+    """
+    case = _case(case_id, by)
+    locking = any(clock.code == SOURCE_LOCK and clock.running for clock in clocks_of(case))
+    advance(case, move, by=by, at=at, because=because)
+    if locking and case.state == "discarded":
+        _hand_on_source_clock(case)
 
 
 @transaction.atomic
@@ -288,7 +304,11 @@ def change_look_back(investigation_id: int, days: int, *, by: Viewer, at: dateti
 def publish_risk_point(investigation_id: int, place_id: int, *, by: Viewer, at: datetime, because: str) -> int:
     """Name a place as the source: keep the figures it rests on, stop the source clock, tell those downstream."""
     investigation = _investigation(investigation_id, by)
-    place = Place.objects.get(pk=place_id)
+    place = Place.objects.filter(pk=place_id).first()
+    if place is None:
+        raise NotFound(
+            f"There is no place number {place_id}; choose one of the ranking.", zh="没有该地点；请从排序表中选择。"
+        )
     must(by, "trace.publish", place)
     if investigation.is_done:
         raise Conflict("This investigation is closed; open a new one first.", zh="该调查已结案；请先新开调查。")
@@ -498,6 +518,18 @@ def _begins_episode(hazard: str, at: datetime) -> bool:
     return not earlier.exclude(state="discarded").exists()
 
 
+def _hand_on_source_clock(case: Case) -> None:
+    within = case.reported_at, case.reported_at + timedelta(days=rules.EPISODE_DAYS)
+    later = Case.objects.filter(hazard=case.hazard, reported_at__range=within).exclude(sample_barcode="")
+    heir = later.exclude(state="discarded").select_related("place").order_by("reported_at", "pk").first()
+    if heir is not None:
+        start_clock(SOURCE_LOCK, heir, at=heir.reported_at)
+
+
+def _has_core(case: Case) -> bool:
+    return case.onset_date is not None or case.classification == "asymptomatic"
+
+
 def _places(codes: Collection[str]) -> dict[str, Place]:
     found = {place.code: place for place in Place.objects.filter(code__in=codes)}
     for code in codes:
@@ -507,6 +539,12 @@ def _places(codes: Collection[str]) -> dict[str, Place]:
 
 
 def _take_core(case: Case, core: CoreTold) -> None:
+    if core.sex not in {"", "M", "F"} or not 0 <= (core.age or 0) <= _OLDEST or len(core.occupation) > _OCCUPATION:
+        raise Refusal(
+            f"Core information takes sex M or F, an age of 0 to {_OLDEST} and an occupation of at most {_OCCUPATION} "
+            "characters; correct it.",
+            zh=f"核心信息：性别为M或F，年龄0至{_OLDEST}，职业不超过{_OCCUPATION}字；请更正。",
+        )
     told = {
         "onset_date": core.onset_date,
         "occupation": core.occupation,
@@ -538,7 +576,10 @@ def _keep_stay(case: Case, told: StayTold, places: dict[str, Place]) -> Stay:
     return stay
 
 
-def _keep_contact(case: Case, told: ContactTold, places: dict[str, Place], *, by: Viewer, at: datetime) -> Contact:
+def _keep_contact(
+    case: Case, told: ContactTold, places: dict[str, Place], *, already: Collection[Contact], by: Viewer, at: datetime
+) -> Contact:
+    """Keep one contact told; `already` are those kept from the same telling, each somebody else."""
     if told.last_at < told.first_at:
         raise Refusal(
             "A contact's last meeting is before the first; check both times.", zh="接触的结束时间早于开始时间；请核对。"
@@ -549,13 +590,14 @@ def _keep_contact(case: Case, told: ContactTold, places: dict[str, Place], *, by
             zh="请选择密接、次密接或一般接触。",
         )
     ground = str(rules.ground(told.ground).code)
-    person = _person(told.identity, case.place, at)
-    kind = rules.judged_kind(told.kind, last_at=told.last_at, since=_infectious_from(case))
-    known: Contact | None = Contact.objects.filter(case=case, person=person).first() if person else None
+    visited = places.get(told.place_code or "")
+    known = _told_before(case, told, visited, already=already)
+    person = known.person if known else _person(told.identity, case.place, at)
+    known = known or (Contact.objects.filter(case=case, person=person).first() if person else None)
     if known is not None:
-        known.first_at, known.last_at = min(known.first_at, told.first_at), max(known.last_at, told.last_at)
-        known.save(update_fields=["first_at", "last_at"])
+        _tell_again(known, told, case, by=by, at=at)
         return known
+    kind = rules.judged_kind(told.kind, last_at=told.last_at, since=_infectious_from(case))
     contact = Contact(
         place=case.place,
         case=case,
@@ -565,7 +607,7 @@ def _keep_contact(case: Case, told: ContactTold, places: dict[str, Place], *, by
         ground=ground,
         first_at=told.first_at,
         last_at=told.last_at,
-        visited=places.get(told.place_code or ""),
+        visited=visited,
         judged_at=at,
     )
     begin(
@@ -580,6 +622,29 @@ def _keep_contact(case: Case, told: ContactTold, places: dict[str, Place], *, by
     )
     _set_transfer_clock(contact, at=at)
     return contact
+
+
+def _told_before(
+    case: Case, told: ContactTold, visited: Place | None, *, already: Collection[Contact]
+) -> Contact | None:
+    """The contact this telling repeats, where no number says who it is: same meeting, and same name or none."""
+    named = told.identity is not None and told.identity != Identity()
+    alike = Contact.objects.filter(
+        case=case, first_at=told.first_at, last_at=told.last_at, visited=visited, person__isnull=not named
+    ).exclude(pk__in=[one.pk for one in already])
+    for one in alike.select_related("place", "person").order_by("pk"):
+        if told.identity is None or not named or says_nothing_new(one.person_id, told.identity):
+            return cast("Contact", one)
+    return None
+
+
+def _tell_again(known: Contact, told: ContactTold, case: Case, *, by: Viewer, at: datetime) -> None:
+    """A contact told again: the meetings widen, the graver kind stands, and a later meeting may make it close."""
+    known.first_at, known.last_at = min(known.first_at, told.first_at), max(known.last_at, told.last_at)
+    if not known.by_hand:
+        known.told = min(known.told, told.kind, key=list(rules.KINDS).index)
+    known.save(update_fields=["first_at", "last_at", "told"])
+    _judge(known, since=_infectious_from(case), by=by, at=at)
 
 
 def _person(identity: Identity | None, place: Place, at: datetime) -> Person | None:
@@ -606,25 +671,32 @@ def _judge_again(cases: Sequence[Case], *, by: Viewer, at: datetime) -> tuple[in
     for case in cases:
         since = _infectious_from(case)
         for contact in Contact.objects.filter(case=case, state="listed").select_related("place"):
-            kind = rules.judged_kind(contact.told, last_at=contact.last_at, since=since)
-            if kind == contact.kind:
-                continue
-            gained, lost = gained + (kind == "close"), lost + (contact.kind == "close")
-            before, contact.kind, contact.judged_at = contact.kind, kind, at
-            contact.save(update_fields=["kind", "judged_at"])
-            _set_transfer_clock(contact, at=at)
-            journal.record(
-                "trace.contact_judged",
-                place=contact.place,
-                by=by,
-                at=at,
-                subject=contact,
-                because="infectious window",
-                before=before,
-                after=kind,
-                ground=contact.ground,
-            )
+            before = contact.kind
+            if _judge(contact, since=since, by=by, at=at):
+                gained, lost = gained + (contact.kind == "close"), lost + (before == "close")
     return gained, lost
+
+
+def _judge(contact: Contact, *, since: datetime | None, by: Viewer, at: datetime) -> bool:
+    """Apply the infectious window to a contact nobody has acted on or judged by hand; True where its kind changed."""
+    kind = rules.judged_kind(contact.told, last_at=contact.last_at, since=since)
+    if kind == contact.kind or contact.by_hand or contact.state != "listed":
+        return False
+    before, contact.kind, contact.judged_at = contact.kind, kind, at
+    contact.save(update_fields=["kind", "judged_at"])
+    _set_transfer_clock(contact, at=at)
+    journal.record(
+        "trace.contact_judged",
+        place=contact.place,
+        by=by,
+        at=at,
+        subject=contact,
+        because="infectious window",
+        before=before,
+        after=kind,
+        ground=contact.ground,
+    )
+    return True
 
 
 def _set_transfer_clock(contact: Contact, *, at: datetime) -> None:

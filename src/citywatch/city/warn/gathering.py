@@ -142,7 +142,7 @@ def _gather(members: Sequence[Signal], streams: Sequence[str], ruled: rules.Rule
     reach = timedelta(hours=ruled.episode.fusion_hours)
     first, last = min(s.first_day for s in members), max(s.last_day for s in members)
     held = list(
-        Proposal.objects.select_for_update().select_related("place")
+        Proposal.objects.select_for_update(of=("self",)).select_related("place")
         .filter(place=members[0].place, last_day__gte=first - reach, first_day__lte=last + reach)
         .order_by("-opened_at", "-pk")
     )  # fmt: skip

@@ -30,6 +30,7 @@ from citywatch.city.warn.types import (
 )
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotFound
+from citywatch.mechanisms.journal import reacting
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, ScopedQuerySet
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -161,6 +162,19 @@ def last_run(viewer: Viewer) -> RunFacts | None:
         return None
     return RunFacts(
         run.at, run.series, run.raised, run.extended, run.proposals, run.took_ms, skipped=False, fault=run.fault
+    )
+
+
+def failed_reactions(viewer: Viewer) -> Label | None:
+    """What the desk must know when the system could not act on something that came in; None while all is well."""
+    waiting = [one for one in reacting.waiting() if viewer.may("warn.triage", one.place.path)]
+    if not waiting:
+        return None
+    names = ", ".join(sorted({one.body["reaction"] for one in waiting}))
+    return Label(
+        f"有{len(waiting)}项自动处理未完成（{names}），系统每分钟重试；请联系系统管理员。",
+        f"{len(waiting)} automatic steps failed ({names}) and are tried again every minute; "
+        "tell whoever runs the system.",
     )
 
 

@@ -20,6 +20,7 @@ from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.journal.reacting import fault_of
 from citywatch.mechanisms.jurisdiction.models import Place, must
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -47,6 +48,7 @@ def watch(*, at: datetime, by: Viewer | None = None, force: bool = False) -> Run
     ruled = rules.rules_on(day_of(at))
     found = findings(counted, ruled)
     with transaction.atomic():
+        _alone()
         raised, extended, proposals = record_findings(found, counted, ruled, at=at, by=by or detector_viewer())
         took = round((time.perf_counter() - started) * 1000)
         Run.objects.create(
@@ -69,7 +71,7 @@ def look(*, at: datetime) -> RunFacts:
 @transaction.atomic
 def note_failure(error: Exception, *, at: datetime) -> None:
     """A failed run is an entry of the journal and stands on the desk until the next run succeeds."""
-    fault = f"{type(error).__name__}: {error}"
+    fault = fault_of(error)
     run = Run.objects.create(place=city_place(), at=at, fault=fault)
     journal.record("warn.run_failed", place=run.place, by=detector_viewer(), at=at, subject=run, fault=fault)
 
@@ -81,6 +83,7 @@ def raise_red(*, hazard: str, sample_id: int, street_code: str, at: datetime, by
     A positive already counted changes nothing. The first of an episode takes over an open proposal of its street, or
     opens one; later ones, wherever they are found, raise its count. Returns the proposal's number.
     """
+    _alone()
     by = by or detector_viewer()
     ruled = rules.rules_on(day_of(at))
     since = at - timedelta(days=ruled.episode.red_gap_days)
@@ -171,7 +174,7 @@ def close_many(proposal_ids: Sequence[int], *, by: Viewer, at: datetime, because
 @transaction.atomic
 def publish_alert(event_id: int, *, level: str, by: Viewer, at: datetime, because: str) -> int:
     """Make an event known with its level to those who must act; returns the alert's number."""
-    event = cast("HealthEvent", HealthEvent.objects.visible_to(by).select_for_update().pick_one(event_id))
+    event = cast("HealthEvent", HealthEvent.objects.visible_to(by).select_for_update(of=("self",)).pick_one(event_id))
     must(by, "warn.publish", event.place)
     if level not in rules.LEVELS:
         raise Refusal(
@@ -201,6 +204,14 @@ def end_event(event_id: int, *, by: Viewer, at: datetime, because: str) -> None:
     """Say that an event is over."""
     event = cast("HealthEvent", HealthEvent.objects.visible_to(by).pick_one(event_id))
     advance(event, "end", by=by, at=at, because=because)
+
+
+def _alone() -> None:
+    """Wait for any run or positive still at work: two that look at once would each open what the other opens.
+
+    The city's own row is the lock, in the mode that lets others refer to the city meanwhile.
+    """
+    Place.objects.select_for_update(no_key=True).get(pk=city_place().pk)
 
 
 def _open_for(by: Viewer, proposal_id: int) -> Proposal:

@@ -26,6 +26,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "open")
     level = request.GET.get("level", "")
     shown = queries.inbox(viewer, at=at, state=state, level=level, page=_number(request.GET.get("page"), 1))
+    if failed := queries.failed_reactions(viewer):
+        messages.error(request, str(failed))
     context = {
         "inbox": shown,
         "state": state if state in queries.STATES else "open",

@@ -16,6 +16,7 @@ _SLACK = timedelta(minutes=5)  # clinic computers run a little ahead
 _TRUE = {"Y", "YES", "TRUE", "1", "是", "有"}
 _FALSE = {"N", "NO", "FALSE", "0", "否", "无"}
 _MAX_TEXT = 2000
+_FIRST_YEAR, _LAST_YEAR = 1850, 2200  # nobody alive was born before; beyond either end time zones overflow
 _MAX_OFFERED = 12
 _DATE = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 _BARE_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")  # seven digits would be a guess
@@ -161,7 +162,7 @@ def _text(question: Question, text: str) -> str:
 
 
 def _number(question: Question, text: str) -> float:
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+    if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
         raise _Bad(f"“{text}”不是数字；请填写数字。", f"{text!r} is not a number; give a number.")
     value = float(text)
     if (question.low is not None and value < question.low) or (question.high is not None and value > question.high):
@@ -191,11 +192,18 @@ def _date(_question: Question, text: str) -> date:
     try:
         if match is None:
             raise ValueError(text)  # noqa: TRY301 - one way out for both kinds of wrong
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        day = date(int(match[1]), int(match[2]), int(match[3]))
+        _must_be_in_range(day)
     except ValueError:
         raise _Bad(
             f"“{text}”不是有效日期；请写成 2020-06-11。", f"{text!r} is not a date; write it as 2020-06-11."
         ) from None
+    return day
+
+
+def _must_be_in_range(when: date) -> None:
+    if not _FIRST_YEAR <= when.year <= _LAST_YEAR:
+        raise ValueError(when)
 
 
 def _moment(_question: Question, text: str) -> datetime:
@@ -203,6 +211,7 @@ def _moment(_question: Question, text: str) -> datetime:
     try:
         parts = [int(part or 0) for part in match.groups()] if match else []
         moment = datetime(*parts, tzinfo=SHANGHAI) if parts else datetime.fromisoformat(text.replace("/", "-"))  # type: ignore[arg-type,misc]
+        _must_be_in_range(moment)
     except ValueError:
         raise _Bad(
             f"“{text}”不是有效时间；请写成 2020-06-11 08:30。", f"{text!r} is not a time; write it as 2020-06-11 08:30."

@@ -1,12 +1,13 @@
 """From a received message to stored submissions, with every row accounted for."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms.models import Submission
@@ -32,6 +33,9 @@ _EXCEL_DAMAGE = Label(
     "证件号码末三位为000，疑似被电子表格截断；请将该列设为文本格式后重新录入。",
     "ends in 000 like many in this file: a spreadsheet cut it; format the column as text and enter it again.",
 )
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # the zero character, and halves of characters
+_LONG_NUMBER = re.compile("[0-9]{7}")  # a telephone or ID number in the wrong column
+_HARMLESS = re.compile("(?!.*[0-9]{7})(?=.*[0-9])[0-9A-Za-z.:/ -]{1,19}")
 _DAMAGED_SHARE = 0.01  # clean numbers end in 000 in 0.075 % of cases; a column with 1 % was damaged
 _DAMAGED_LEAST = 2
 
@@ -66,12 +70,19 @@ def decode_json(body: bytes) -> list[Row]:
         Row(
             number,
             {
-                str(k): ";".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v)
+                _storable(str(k)): _storable(
+                    ";".join(map(str, v)) if isinstance(v, list) else "" if v is None else str(v)
+                )
                 for k, v in row.items()
             },
         )
         for number, row in enumerate(rows, start=1)
     ]
+
+
+def _storable(text: str) -> str:
+    """JSON can spell characters that no database and no UTF-8 file can hold; they stand as damaged, seen by `read`."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def check_rows(form: Form, rows: Sequence[Row], *, sent_at: datetime) -> list[tuple[Row, tuple[Problem, ...]]]:
@@ -117,13 +128,14 @@ def process(form: Form, receipt: Receipt, *, decode: Decode, by: Viewer, at: dat
         raise
     try:
         return _process(form, rows, receipt=receipt, by=by, at=at)
-    except IntegrityError:  # another message brought the same row or person between our look and our write
+    except (IntegrityError, OperationalError):
+        # Another message brought the same row or person between our look and our write, or we waited for each other.
         return _process(form, rows, receipt=receipt, by=by, at=at)
 
 
 def _process(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, at: datetime) -> Outcome:
     with transaction.atomic():
-        held = Receipt.objects.select_for_update().select_related("place").get(pk=receipt.pk)
+        held = Receipt.objects.select_for_update(of=("self",)).select_related("place").get(pk=receipt.pk)
         if held.state == Receipt.State.PROCESSED:
             return _outcome(held, repeat=True)
         return _store(form, rows, receipt=held, by=by, at=at)
@@ -139,7 +151,7 @@ def _store(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, at:
     for row, reading in zip(rows, readings, strict=True):
         problems = (*row.problems, *reading.problems, *_place_problems(reading, streets), *_damage(reading, damaged))
         if problems:
-            bad.append((row.number, dict(row.values), _sentence(form, problems)))
+            bad.append((row.number, dict(row.values), _without_values(_sentence(form, problems), row.values)))
         else:
             good.append((row, reading, _natural_key(form, site, reading)))
     known = set(
@@ -322,6 +334,23 @@ def _sentence(form: Form, problems: Sequence[Problem]) -> Label:
         "；".join(f"{name(p).zh}：{p.sentence.zh.rstrip('。')}" for p in problems) + "。",
         " ".join(f"{name(p).en}: {p.sentence.en}" for p in problems),
     )
+
+
+def _without_values(sentence: Label, values: Mapping[str, str]) -> Label:
+    """A reason as it may be kept in the open: what it quotes of the row is sealed beside it, and may be a name.
+
+    Codes, numbers and dates stay; of anything else, and of long numbers, the first character does.
+    """
+    zh, en = sentence.zh, sentence.en
+    for value in values.values():
+        for part in {value.strip(), *(piece.strip() for piece in re.split("[;；、]", value))}:
+            if len(part) < 2 or _HARMLESS.fullmatch(part):
+                continue
+            hidden = f"{part[0]}**"
+            zh, en = zh.replace(f"“{part}”", f"“{hidden}”"), en.replace(repr(part), repr(hidden))
+            if _LONG_NUMBER.search(part):
+                zh, en = zh.replace(part, hidden), en.replace(part, hidden)
+    return Label(zh, en)
 
 
 def _outcome(receipt: Receipt, *, stored: tuple[int, ...] | None = None, repeat: bool = False) -> Outcome:

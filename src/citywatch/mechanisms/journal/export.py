@@ -1,8 +1,8 @@
 """The journal's second reader: entries into the columns of the event log.
 
-The log itself says how far it has come: a batch is named by its writer and first sequence number, and the log drops a
-name it knows. So a killed exporter, or two at once, neither lose nor double a row. Persons leave as dense numbers;
-answers and texts do not leave at all.
+The log itself says how far it has come, and takes rows only onto the version that said so. So a killed exporter, two at
+once, or a rebuild in between neither lose nor double a row. Persons leave as dense numbers; answers and texts do not
+leave at all.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,12 @@ from citywatch.eventlog.rebuild import EntryRow, SubmissionRow, batches_of
 from citywatch.eventlog.rebuild import rebuild as rebuild_columns
 from citywatch.eventlog.segments import Store
 from citywatch.mechanisms.journal.models import Entry
-from citywatch.mechanisms.journal.services import newest
+from citywatch.mechanisms.journal.services import in_order, newest
 from citywatch.mechanisms.jurisdiction.models import Place
 
 _CHUNK = 5000
-_reached: dict[Path, dict[str, int]] = {}  # what this process knows of the log's progress; the log corrects it
+_known: dict[Path, tuple[int, dict[str, int]]] = {}
+"""By log: a version, and how far each writer's entries had reached it. Of another version it says nothing."""
 
 
 def store() -> Store:
@@ -40,30 +41,30 @@ def catch_up() -> int:
     log = store()
     areas = _areas()
     total = 0
-    if log.root not in _reached:
-        _reached[log.root] = _read_reached(log)
-    reached = _reached[log.root]
+    version, reached = _progress(log)
     for writer, head in newest().items():
         while reached.get(writer, 0) < head:
             after = reached.get(writer, 0)
             part = Entry.objects.select_related("place").filter(writer=writer, seq__gt=after).order_by("seq")[:_CHUNK]
             entries = list(part)
             rows = [row for entry in entries for row in rows_of(entry, areas)]
-            if log.append_together(batches_of(rows, batch_id=f"{writer}:{after + 1}")):
+            if log.append_together(batches_of(rows, batch_id=f"{writer}:{after + 1}"), onto=version):
+                version += 1
                 reached[writer] = entries[-1].seq
                 total += len(entries)
-            else:
-                reached.update(_read_reached(log))
+                continue
+            before = version
+            version, reached = _progress(log)  # somebody else wrote: go on from what the log now holds
+            if version == before:
+                raise RuntimeError(f"The log knows batch {writer}:{after + 1} and not its entries; rebuild the log.")
+    _known[log.root] = version, reached
     return total
 
 
 def rebuild() -> int:
     """Throw the journal-made columns away and make them again from the first entry; visits stay."""
     areas = _areas()
-    entries = Entry.objects.select_related("place").order_by("writer", "seq").iterator(2000)
-    made = rebuild_columns(store(), (row for entry in entries for row in rows_of(entry, areas)))
-    _reached.pop(store().root, None)
-    return made
+    return rebuild_columns(store(), (row for entry in in_order() for row in rows_of(entry, areas)))
 
 
 def rows_of(entry: Entry, areas: Mapping[str, int]) -> list[SubmissionRow | EntryRow]:
@@ -103,9 +104,14 @@ def _submission(entry: Entry, areas: Mapping[str, int]) -> SubmissionRow:
     )
 
 
-def _read_reached(log: Store) -> dict[str, int]:
-    found = open_engine("duckdb", store=log).run(last_entries(table("entries")), log.pin())
-    return dict(zip(found["writer"].tolist(), found["seq"].tolist(), strict=True))
+def _progress(log: Store) -> tuple[int, dict[str, int]]:
+    """The log's version, and per writer the last entry in it."""
+    version = log.pin()
+    known = _known.get(log.root)
+    if known is not None and known[0] == version.number:
+        return version.number, dict(known[1])
+    found = open_engine("duckdb", store=log).run(last_entries(table("entries")), version)
+    return version.number, dict(zip(found["writer"].tolist(), found["seq"].tolist(), strict=True))
 
 
 def _areas() -> dict[str, int]:

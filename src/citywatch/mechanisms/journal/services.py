@@ -10,14 +10,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import models, transaction
-from django.db.models import Max
+from django.db import connection, models, transaction
 
 from citywatch.mechanisms.journal.models import Cursor, Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
 _local = threading.local()
+_free: list[str] = []  # chains of this process whose thread has ended
+os.register_at_fork(after_in_child=_free.clear)
+
+_NEWEST = """
+WITH RECURSIVE writers(writer) AS (
+    SELECT MIN(writer) FROM journal_entry
+    UNION ALL
+    SELECT (SELECT MIN(entry.writer) FROM journal_entry entry WHERE entry.writer > writers.writer)
+    FROM writers WHERE writers.writer IS NOT NULL
+)
+SELECT writers.writer, (SELECT MAX(entry.seq) FROM journal_entry entry WHERE entry.writer = writers.writer)
+FROM writers WHERE writers.writer IS NOT NULL
+"""
+"""Hops through the index from writer to writer; grouping would read every entry there ever was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,7 @@ def first_broken() -> str | None:
     Finds edits, deletions and reordering inside a chain; a cut tail needs the heads printed earlier (see `heads`).
     """
     expected: dict[str, tuple[int, str]] = {}
-    for entry in Entry.objects.order_by("writer", "seq").iterator(chunk_size=2000):
+    for entry in in_order():
         seq, previous = expected.get(entry.writer, (0, genesis(entry.writer)))
         if entry.seq != seq + 1 or entry.previous != previous or digest_of(entry) != entry.digest:
             return f"{entry.writer}:{entry.seq}"
@@ -116,7 +129,20 @@ def first_broken() -> str | None:
 
 def newest() -> dict[str, int]:
     """Per writer the last sequence number."""
-    return dict(Entry.objects.values("writer").annotate(seq=Max("seq")).values_list("writer", "seq"))
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST)
+        return dict(cursor.fetchall())
+
+
+def in_order(*, chunk: int = 2000) -> Iterator[Entry]:
+    """Every entry, chain by chain. Fetched in parts: on SQLite a read left open would keep writers from committing."""
+    for writer in sorted(newest()):
+        after = 0
+        while part := list(
+            Entry.objects.select_related("place").filter(writer=writer, seq__gt=after).order_by("seq")[:chunk]
+        ):
+            yield from part
+            after = part[-1].seq
 
 
 def heads() -> dict[str, tuple[int, str]]:
@@ -132,45 +158,59 @@ def follow(
 ) -> int:
     """Hand `follower` every entry it has not seen, at least once and in each writer's order; returns how many.
 
-    `handle` and the cursor's move share one transaction, so a killed process repeats a chunk and never skips one.
+    `handle` and the cursor's move share one transaction, so a killed process repeats a chunk and never skips one. Two
+    processes that follow under one name take turns: what they do for different chains must not cross.
     """
     seen = 0
+    done = dict(Cursor.objects.filter(follower=follower).values_list("writer", "seq"))
     for writer, head in newest().items():
-        for part in _unread(follower, writer, head, chunk):
+        after = done.get(writer, 0)
+        while after < head:
             with transaction.atomic():
-                cursor, _ = Cursor.objects.select_for_update().get_or_create(follower=follower, writer=writer)
-                entries = [entry for entry in part if entry.seq > cursor.seq]
-                wanted = [entry for entry in entries if kinds is None or entry.kind in kinds]
+                take_turn(follower)
+                cursor, _ = Cursor.objects.get_or_create(follower=follower, writer=writer)
+                unread = Entry.objects.filter(writer=writer, seq__gt=cursor.seq, seq__lte=head)
+                part = list(unread.select_related("place").order_by("seq")[:chunk])
+                if not part:
+                    break
+                wanted = [entry for entry in part if kinds is None or entry.kind in kinds]
                 if wanted:
                     handle(wanted)
                     seen += len(wanted)
-                if entries:
-                    cursor.seq = entries[-1].seq
-                    cursor.save(update_fields=["seq"])
+                after = cursor.seq = part[-1].seq
+                cursor.save(update_fields=["seq"])
     return seen
 
 
-def _unread(follower: str, writer: str, head: int, chunk: int) -> Iterator[list[Entry]]:
-    done = Cursor.objects.filter(follower=follower, writer=writer).values_list("seq", flat=True).first() or 0
-    while done < head:
-        part = list(
-            Entry.objects.filter(writer=writer, seq__gt=done, seq__lte=head)
-            .select_related("place")
-            .order_by("seq")[:chunk]
-        )
-        if not part:
-            return
-        yield part
-        done = part[-1].seq
+def take_turn(follower: str) -> None:
+    """Hold a follower's turn until the transaction ends (on SQLite the transaction itself is the turn)."""
+    Cursor.objects.select_for_update().get_or_create(follower=follower, writer="")
+
+
+class _Lease:
+    """A chain, held by one living thread; when the thread ends, the next new thread goes on with it.
+
+    The web server runs each request in a thread of its own. A chain for each would make as many chains as requests.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        try:
+            self.writer = _free.pop()
+        except IndexError:
+            self.writer = f"{self.pid}-{secrets.token_hex(8)}"
+
+    def __del__(self, free: list[str] = _free, pid_now: Callable[[], int] = os.getpid) -> None:
+        if self.pid == pid_now():
+            free.append(self.writer)
 
 
 def _writer() -> str:
     """This thread's chain. Threads of one process keep chains of their own, so they never wait for one another."""
-    if getattr(_local, "pid", None) != os.getpid():
-        _local.pid = os.getpid()
-        _local.writer = f"{os.getpid()}-{secrets.token_hex(8)}"
-    writer: str = _local.writer
-    return writer
+    lease: _Lease | None = getattr(_local, "lease", None)
+    if lease is None or lease.pid != os.getpid():
+        lease = _local.lease = _Lease()
+    return lease.writer
 
 
 def _canonical(value: object) -> str:

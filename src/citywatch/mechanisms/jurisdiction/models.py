@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NOTHING_HERE = "Nothing here is visible to you under that number; check it, or ask the district that owns it."
 NOTHING_HERE_ZH = "这里没有您可以查看的内容；请核对编号，或联系所属区处理。"
 
+_LARGEST_KEY = 2**63 - 1  # SQLite breaks off at a larger number instead of finding nothing
+
 
 class Account(AbstractUser):
     """A person who can sign in. What they may do is in their grants, never here."""
@@ -144,7 +146,7 @@ class ScopedQuerySet(models.QuerySet[Any]):
 
     def pick(self, ids: Collection[int]) -> list[models.Model]:
         """Exactly these rows, in the order asked; refuses rather than drops what is absent or hidden."""
-        found = {row.pk: row for row in self.filter(pk__in=ids)}
+        found = {row.pk: row for row in self.filter(pk__in=[pk for pk in ids if pk <= _LARGEST_KEY])}
         if len(found) != len(set(ids)):
             raise NotFound(NOTHING_HERE, zh=NOTHING_HERE_ZH)
         return [found[pk] for pk in ids]

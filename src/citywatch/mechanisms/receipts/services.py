@@ -14,6 +14,7 @@ from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.mechanisms.vault.sealing import key_named, seal, unseal
 
 MAX_BYTES = 64 * 1024 * 1024
+_LONGEST_ID = 120
 
 
 class SameKeyOtherContent(Conflict):
@@ -108,12 +109,20 @@ def values_of(row: QuarantinedRow) -> dict[str, str]:
 def unfinished(*, older_than: timedelta, at: datetime) -> list[Receipt]:
     """Receipts that were taken but never processed, for the job that finishes a killed process's work."""
     return list(
-        Receipt.objects.select_related("place").filter(state=Receipt.State.RECEIVED, received_at__lt=at - older_than)
+        Receipt.objects.select_related("place")
+        .filter(state=Receipt.State.RECEIVED, received_at__lt=at - older_than)
+        .order_by("received_at", "pk")
     )
 
 
+def note_fault(receipt: Receipt, fault: str) -> bool:
+    """Say on a receipt why it could not be processed yet; False when it already says so."""
+    return bool(Receipt.objects.filter(pk=receipt.pk).exclude(why=fault).update(why=fault))
+
+
 def _keep_conflict(first: Receipt, body: bytes, digest: str, at: datetime) -> None:
-    message_id = f"{first.message_id}#conflict-{digest[:12]}"
+    mark = f"#conflict-{digest[:12]}"
+    message_id = first.message_id[: _LONGEST_ID - len(mark)] + mark
     Receipt.objects.get_or_create(
         source=first.source,
         message_id=message_id,

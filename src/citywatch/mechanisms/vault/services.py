@@ -203,6 +203,11 @@ def find(*, id_number: str) -> int | None:
     )
 
 
+def says_nothing_new(person_id: int, identity: Identity) -> bool:
+    """Whether a statement only repeats what is known of a person, for services that hold the statement already."""
+    return identity.known().items() <= _read([person_id])[person_id].known().items()
+
+
 def _new_person(at: datetime) -> Person:
     pseudonym, wrapped = _pseudonym_and_key()
     return Person(pseudonym=pseudonym, wrapped_key=wrapped, enrolled_at=at)

@@ -1,18 +1,22 @@
-"""Block UPDATE and DELETE of journal entries in the database itself, on SQLite and PostgreSQL."""
+"""Block UPDATE and DELETE of journal entries in the database itself, on SQLite and PostgreSQL.
+
+Running it again puts back what somebody dropped, as `citywatch doctor` advises.
+"""
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 WORDS = "journal entries are never changed or deleted"
-SQLITE = (
-    f"CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal_entry BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
-    f"CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal_entry BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
+SQLITE = tuple(
+    f"CREATE TRIGGER IF NOT EXISTS journal_no_{change.lower()} BEFORE {change} ON journal_entry "
+    f"BEGIN SELECT RAISE(ABORT, '{WORDS}'); END"
+    for change in ("UPDATE", "DELETE")
 )
 POSTGRESQL = (
-    f"""CREATE FUNCTION journal_refuse() RETURNS trigger LANGUAGE plpgsql AS
+    f"""CREATE OR REPLACE FUNCTION journal_refuse() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION '{WORDS}'; END $$""",
-    """CREATE TRIGGER journal_no_change BEFORE UPDATE OR DELETE ON journal_entry
+    """CREATE OR REPLACE TRIGGER journal_no_change BEFORE UPDATE OR DELETE ON journal_entry
     FOR EACH ROW EXECUTE FUNCTION journal_refuse()""",
 )
 
