@@ -29,6 +29,7 @@ LEVELS = {
     "yellow": gettext_lazy("Yellow"),
     "blue": gettext_lazy("Blue"),
 }
+_LONG = 48 * 60  # minutes; a longer span is told in days (citywatch.js says the same)
 _SOON = 0.75  # a clock turns orange when a quarter of its limit is left
 
 
@@ -153,13 +154,17 @@ def _clock_name(code: str) -> Label:
         return Label(code, code)
 
 
+@register.filter
 def hours(span: timedelta) -> str:
-    """A span as hours and minutes.
+    """A span as hours and minutes, and from two days on as days and hours: nobody reads 571:15 at three in the morning.
 
     >>> hours(timedelta(hours=26, minutes=5))
     '26:05'
     """
     minutes = int(span.total_seconds() // 60)
+    if minutes >= _LONG:
+        days, rest = divmod(minutes // 60, 24)
+        return gettext("%(days)d d %(hours)d h") % {"days": days, "hours": rest}
     return f"{minutes // 60}:{minutes % 60:02d}"
 
 

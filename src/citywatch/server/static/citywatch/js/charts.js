@@ -64,7 +64,7 @@ const KINDS = {
       ...base(p, true),
       xAxis: data.labels && labels.length <= 10 ? wrapped(categories(p, labels), (p.width - 60) / labels.length - 8) : categories(p, labels),
       yAxis: counts(p),
-      series: data.series.map(({ name, values }) => ({ name, type: "bar", stack, data: values, barCategoryGap: close ? "4%" : "30%", barMaxWidth: close ? undefined : 34, itemStyle: close ? { borderColor: p.surface, borderWidth: 0.7 } : {} })),
+      series: data.series.map(({ name, values }) => ({ name, type: "bar", stack, data: values, barCategoryGap: close ? "4%" : "30%", barMaxWidth: close ? 56 : 34, itemStyle: close ? { borderColor: p.surface, borderWidth: 0.7 } : {} })),
       tip: (i) => tip(labels[i], data.series.map(({ name, values }) => [name, figureText(values[i])])),
       rows: [[data.labels ? words.name : words.day, ...data.series.map(({ name }) => name)], ...labels.map((label, i) => [label, ...data.series.map(({ values }) => values[i])])],
     };
@@ -104,12 +104,16 @@ const KINDS = {
       return { type: "group", children: [line(left, y, right, y), line(left, y - 4, left, y + 4), line(right, y - 4, right, y + 4)] };
     };
     const spans = names.map((_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]));
+    // Ratios live on a logarithmic scale: on a linear one the widest interval would flatten all the others.
+    const known = [...values, ...low, ...high].filter(Number.isFinite);
+    const logarithmic = known.length > 0 && Math.min(...known) > 0;
+    const least = logarithmic ? 10 ** Math.floor(Math.log10(Math.min(1, ...known))) : 0;
     return {
       ...base(p, true),
       grid: { left: 8, right: 26, top: 6, bottom: 6, containLabel: true },
       legend: { show: false },
-      xAxis: { ...counts(p), minInterval: 0 },
-      yAxis: { ...categories(p, names), inverse: true, axisLabel: { color: p.ink, fontSize: p.size, width: 150, overflow: "truncate" } },
+      xAxis: { ...counts(p), minInterval: 0, ...(logarithmic ? { type: "log", min: least } : {}) },
+      yAxis: { ...categories(p, names), inverse: true, axisLabel: { color: p.ink, fontSize: p.size, width: p.width < 600 ? 120 : 220, overflow: "truncate" } },
       series: [
         { type: "bar", barMaxWidth: 16, data: values.map((value, i) => ({ value, itemStyle: { color: p.accent, opacity: i ? 0.5 : 1 } })) },
         { type: "custom", renderItem: whisker, encode: { x: [1, 2], y: 0 }, data: spans.map((i) => [i, low[i], high[i]]), z: 5 },

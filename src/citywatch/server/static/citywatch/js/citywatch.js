@@ -11,8 +11,13 @@ function cityNow() {
 
 const shanghai = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "short" });
 
+const chinese = document.documentElement.lang.startsWith("zh");
+const LONG = 48 * 60; // minutes; a longer span is told in days, as the server does
+
 function hours(milliseconds) {
   const minutes = Math.floor(Math.abs(milliseconds) / 60000);
+  const [days, rest] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60)];
+  if (minutes >= LONG) return chinese ? `${days}天${rest}小时` : `${days} d ${rest} h`;
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
 }
 

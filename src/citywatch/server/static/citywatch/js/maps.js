@@ -136,7 +136,7 @@ class CityMap {
       const name = placeName(shape.feature.properties).replace(/ District$/, "");
       const narrow = width < name.length * (/[^\x00-\x7f]/.test(name) ? 13 : 7) + 10;
       if (narrow && !area?.level) return;
-      const text = element("span", {}, narrow ? "" : name, element("b", {}, ...(LEVELS.includes(area?.level) ? [shapeOf(area.level)] : []), `${area?.value || ""}`));
+      const text = element("span", {}, name, element("b", {}, ...(LEVELS.includes(area?.level) ? [shapeOf(area.level)] : []), `${area?.value || ""}`));
       const at = centre ? [centre[1], centre[0]] : bounds.getCenter();
       L.marker(at, { icon: L.divIcon({ html: text, className: "area-label", iconSize: [0, 0] }), interactive: false, keyboard: false, zIndexOffset: 10000 }).addTo(this.labels);
     });
