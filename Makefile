@@ -35,10 +35,12 @@ bench: setup-dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 wheelhouse: setup
+	@rm -rf wheelhouse build
 	$(BIN)/python -m pip download -q --require-hashes -r requirements/base.txt -d wheelhouse
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation . -w wheelhouse
+	@rm -rf build
 	@echo "Copy wheelhouse/ and requirements/ to the closed network, then:"
-	@echo "  python3 -m venv .venv && .venv/bin/pip install --no-index --find-links wheelhouse citywatch"
+	@echo "  python3 -m venv .venv && .venv/bin/pip install --no-index --find-links wheelhouse 'citywatch[pg]'"
 
 screenshots: setup-dev
 	$(BIN)/python scripts/screenshots.py

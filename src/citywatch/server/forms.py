@@ -21,6 +21,9 @@ from citywatch.mechanisms.labels import Label
 ALL_FORMS: tuple[Form, ...] = (*streams.FORMS, *lab_definitions.FORMS)
 BY_CODE: Mapping[str, Form] = {form.code: form for form in ALL_FORMS}
 
+ERROR_SHEET = ("行号", "错误说明")
+"""Columns that the error sheet adds; a corrected sheet may come back with them, and they are left aside."""
+
 _DAMAGE = {
     "rounded": Label("长数字被电子表格截断，末位已丢失；请将该列设为文本格式后重新录入。", ""),
     "garbled": Label("文字已成乱码；请从原系统重新导出。", ""),
@@ -81,7 +84,7 @@ def decode_table(asked: Form) -> Decode:
         return [
             Row(
                 row.number,
-                {name: text for name, text in zip(names, row.cells, strict=True) if text},
+                {name: text for name, text in zip(names, row.cells, strict=True) if name and text},
                 tuple(_damage(asked, problem) for problem in row.problems),
             )
             for row in table.rows
@@ -91,8 +94,9 @@ def decode_table(asked: Form) -> Decode:
 
 
 def _columns(asked: Form, header: tuple[str, ...]) -> list[str]:
+    """The question of each column; "" for a column that the error sheet added."""
     known = asked.headers
-    unknown = [name for name in header if name not in known]
+    unknown = [name for name in header if name not in known and name not in ERROR_SHEET]
     if unknown:
         offered_zh = "、".join(question.label.zh for question in asked.questions)
         offered_en = ", ".join(question.label.en for question in asked.questions)
@@ -100,8 +104,8 @@ def _columns(asked: Form, header: tuple[str, ...]) -> list[str]:
             f"Row 1: this form has no column {', '.join(unknown)}; rename or remove it. The columns are {offered_en}.",
             zh=f"第1行：本表单没有“{'”“'.join(unknown)}”列；请更名或删除。可用的列：{offered_zh}。",
         )
-    names = [known[name] for name in header]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = [known.get(name, "") for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         question = asked.by_name[twice[0]]
         raise Refusal(

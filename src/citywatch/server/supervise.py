@@ -2,12 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import click
 from django.conf import settings
@@ -30,16 +33,33 @@ def serve(*, ready: Callable[[str], None] | None = None) -> None:
         raise Refusal(
             f"The demo listens on loopback only and HOST is {environment.host}; set DEMO_PUBLIC=1 if others may see it."
         )
+    _refuse_taken_port(environment.host, environment.port)
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     schedule.install()
     anchor()
-    address = f"http://{environment.host}:{environment.port}"
+    stopping = _told_to_stop()
     commands = {
         "web": _web(environment.host, environment.port),
         "worker": [sys.executable, "-m", "django", "qcluster"],
     }
-    running = {name: subprocess.Popen(command, start_new_session=True) for name, command in commands.items()}  # noqa: S603 - our own commands
+    running = {name: _start(command) for name, command in commands.items()}
+    address = _address(environment.host, environment.port)
+    threading.Thread(target=_announce, args=(address, ready or _say, stopping), daemon=True).start()
+    while not stopping.wait(0.5):
+        for name, process in running.items():
+            if process.poll() is not None:
+                click.echo(
+                    f"citywatch: the {name} process stopped (exit {process.returncode}); starting it again.", err=True
+                )
+                _tell(process, signal.SIGKILL)  # what it started itself outlives it and would do its work twice
+                if not stopping.wait(_BREATH):
+                    running[name] = _start(commands[name])
+    _stop_all(list(running.values()))
+
+
+def _told_to_stop() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; installed before anything is started that would have to be stopped."""
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -47,16 +67,28 @@ def serve(*, ready: Callable[[str], None] | None = None) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    threading.Thread(target=_announce, args=(address, ready or _say, stopping), daemon=True).start()
-    while not stopping.wait(0.5):
-        for name, process in running.items():
-            if process.poll() is not None and not stopping.is_set():
-                click.echo(
-                    f"citywatch: the {name} process stopped (exit {process.returncode}); starting it again.", err=True
-                )
-                time.sleep(_BREATH)
-                running[name] = subprocess.Popen(commands[name], start_new_session=True)  # noqa: S603
-    _stop_all(list(running.values()))
+    return stopping
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    """A process leading a group of its own, so that it and what it starts can be told to stop together."""
+    return subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own commands
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Refusal(
+                f"{host} port {port} cannot be listened on ({error.strerror}); stop what does, or set PORT or HOST."
+            ) from error
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def anchor() -> None:
@@ -71,19 +103,27 @@ def _web(host: str, port: int) -> list[str]:
     quiet = ["--log-level", "warning", "--no-access-log"]
     return [
         # WhiteNoise streams files from a plain iterator; Django says so on every one of them.
-        *(sys.executable, "-W", "ignore:StreamingHttpResponse must consume", "-m", "uvicorn", "citywatch.server.asgi:application"),
+        *(
+            sys.executable,
+            "-W",
+            "ignore:StreamingHttpResponse must consume",
+            "-m",
+            "uvicorn",
+            "citywatch.server.asgi:application",
+        ),
         *("--host", host, "--port", str(port), "--lifespan", "off", *quiet),
     ]
 
 
 def _announce(address: str, ready: Callable[[str], None], stopping: threading.Event) -> None:
-    from urllib.request import urlopen  # noqa: PLC0415 - only here
-
     while not stopping.wait(0.2):
         try:
             with urlopen(f"{address}/health", timeout=2):  # noqa: S310 - our own address
                 ready(address)
                 return
+        except HTTPError:  # a name not in ALLOWED_HOSTS is refused, by a server that answers
+            ready(address)
+            return
         except OSError:
             continue
 

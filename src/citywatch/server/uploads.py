@@ -138,7 +138,7 @@ def error_sheet(asked: Form, rows: list[Row], wrong: list[Wrong]) -> bytes:
     by_row: dict[int, list[str]] = {}
     for one in wrong:
         by_row.setdefault(one.row, []).append(f"{one.column}：{one.sentence}")
-    header = [*(question.label.zh for question in asked.questions), "行号", "错误说明"]
+    header = [*(question.label.zh for question in asked.questions), *forms.ERROR_SHEET]
     bad = [row for row in rows if row.number in by_row]
     cells = [
         [*(row.values.get(q.name, "") for q in asked.questions), str(row.number), " ".join(by_row[row.number])]

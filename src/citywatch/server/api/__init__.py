@@ -1,7 +1,12 @@
 """The API under /api/: machine keys or a signed-in session, refusals as one sentence, docs page served from here."""
 
+from http import HTTPStatus
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.security import APIKeyCookie, HttpBearer
 
 from citywatch import __version__
@@ -9,10 +14,20 @@ from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.services import viewer_for, viewer_for_key
 from citywatch.server import wiring
+from citywatch.server.api.reading import CleanJson
+
+_REFUSALS = {
+    401: "No key and no session: nobody is asking",
+    403: "Not part of the caller's role or place",
+    404: "Nothing there that the caller may see",
+    409: "Contradicts something already recorded",
+    422: "Cannot be taken as it was sent",
+}
+_SHOWN_PROBLEMS = 5
 
 
 class Wrong(Schema):
-    """What every refused request is answered with."""
+    """What every refused request is answered with: one sentence."""
 
     detail: str
 
@@ -41,29 +56,94 @@ class SessionAuth(APIKeyCookie):
         return request.user
 
 
-api = NinjaAPI(
+class CityAPI(NinjaAPI):
+    """The API, whose description names for every operation how it refuses."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        described = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        described["components"].setdefault("schemas", {})["Wrong"] = Wrong.json_schema()
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Wrong"}}}
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                for status, words in _REFUSALS.items():
+                    operation["responses"].setdefault(status, {"description": words, "content": content})
+        return described
+
+
+api = CityAPI(
     title="CityWatch 城市卫哨",
     version=__version__,
     auth=[MachineKeyAuth(), SessionAuth(csrf=True)],
     docs_url="/docs",
     urls_namespace="api",
+    parser=CleanJson(),
 )
 
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Answer a refusal with its status and sentence."""
-    return api.create_response(request, {"detail": str(refusal)}, status=refusal.status)
+    return _wrong(request, str(refusal), refusal.status)
 
 
-@api.get("/city", response=dict, tags=["city"])
+@api.exception_handler(ValidationError)
+def misread(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Say in one sentence which fields do not fit."""
+    found = [f"{_field(problem['loc'])}: {problem['msg']}" for problem in error.errors[:_SHOWN_PROBLEMS]]
+    return _wrong(request, f"{'; '.join(found)}. See /api/docs for what this request takes.", 422)
+
+
+@api.exception_handler(AuthenticationError)
+def unknown(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    """Nobody is asking."""
+    sentence = "Send a machine key as `Authorization: Bearer …`, or sign in first."
+    return _wrong(request, sentence, 401)
+
+
+@api.exception_handler(HttpError)
+def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """A body that is no JSON is refused like any other content that cannot be taken."""
+    if isinstance(error.__cause__, Refusal):  # raised while the body was read
+        return refused(request, error.__cause__)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return _wrong(request, "The body is not JSON; see /api/docs for what this request takes.", 422)
+    return _wrong(request, str(error), error.status_code)
+
+
+def _wrong(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
+    return api.create_response(request, {"detail": sentence}, status=status)
+
+
+def _field(where: tuple[object, ...]) -> str:
+    """The field's own name: ninja puts the source and the parameter before it."""
+    names = [str(part) for part in where[1:]] or ["request"]
+    return ".".join(names[1:] if where[0] == "body" and len(names) > 1 else names)
+
+
+class CityOut(Schema):
+    """City time, and what the caller may do."""
+
+    now: str
+    caller: str
+    abilities: list[str]
+
+
+class Reacted(Schema):
+    """How many journal entries were reacted to."""
+
+    reacted: int
+
+
+@api.get("/city", response=CityOut, tags=["city"])
 def city(request: HttpRequest) -> dict[str, object]:
     """City time, and what the caller may do."""
     viewer = request.viewer  # type: ignore[attr-defined]
-    return {"now": clock.now(), "caller": viewer.name, "abilities": sorted(viewer.reach)}
+    return {"now": clock.now().isoformat(), "caller": viewer.name, "abilities": sorted(viewer.reach)}
 
 
-@api.post("/react", response=dict, tags=["city"], include_in_schema=False)
+@api.post("/react", response=Reacted, tags=["city"], include_in_schema=False)
 def react(request: HttpRequest) -> dict[str, int]:  # noqa: ARG001 - ninja's signature
     """Let reactions catch up now (the worker does so every minute)."""
     return {"reacted": wiring.catch_up()}
@@ -71,10 +151,20 @@ def react(request: HttpRequest) -> dict[str, int]:  # noqa: ARG001 - ninja's sig
 
 def mount() -> NinjaAPI:
     """Add every area's router and hand over the whole."""
-    from citywatch.server.api import report, respond, sense, trace, warn  # noqa: PLC0415 - routers import `api`'s neighbours
+    from citywatch.server.api import (  # noqa: PLC0415 - routers import `api`'s neighbours
+        lab,
+        registry,
+        report,
+        respond,
+        sense,
+        trace,
+        warn,
+    )
 
     for prefix, router in {
+        "/registry": registry.router,
         "": sense.router,
+        "/lab": lab.router,
         "/warn": warn.router,
         "/trace": trace.router,
         "/respond": respond.router,

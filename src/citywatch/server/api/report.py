@@ -7,8 +7,9 @@ from ninja import Router, Schema
 
 from citywatch.city.report import queries
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.errors import NotAllowed, Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.errors import Refusal
+from citywatch.server.api.asking import asker
+from citywatch.server.api.reading import Moment
 
 router = Router(tags=["report"])
 
@@ -31,6 +32,30 @@ class SituationOut(Schema):
     coverage: float | None
 
 
+class SourceClockOut(Schema):
+    started_at: datetime
+    due_at: datetime
+    late: bool
+
+
+class ClockGroupOut(Schema):
+    code: str
+    running: int
+    late: int
+    share: float
+
+
+class CommandOut(Schema):
+    as_of: datetime
+    levels: dict[str, int]
+    incidents: int
+    orders: dict[str, int]
+    orders_late: int
+    receipts_late: int
+    source_clocks: list[SourceClockOut]
+    clocks: list[ClockGroupOut]
+
+
 class PressFigureOut(Schema):
     label_zh: str
     label_en: str
@@ -46,14 +71,14 @@ class PressOut(Schema):
 
 
 @router.get("/situation", response=SituationOut)
-def situation(request: HttpRequest, as_of: datetime | None = None) -> SituationOut:
+def situation(request: HttpRequest, as_of: Moment | None = None) -> SituationOut:
     """The figures as known at `as_of` (an instant with a zone), or now."""
-    _must(request, "report.view")
+    viewer = asker(request, "report.view")
     if as_of is not None and as_of.tzinfo is None:
         raise Refusal(
             "as_of needs a time zone, as in 2020-06-11T15:00+08:00.", zh="as_of须带时区，例如2020-06-11T15:00+08:00。"
         )
-    found = queries.situation(_viewer(request), as_of or clock.now())
+    found = queries.situation(viewer, as_of or clock.now())
     return SituationOut(
         as_of=found.as_of,
         figures=[
@@ -74,11 +99,32 @@ def situation(request: HttpRequest, as_of: datetime | None = None) -> SituationO
     )
 
 
+@router.get("/command", response=CommandOut)
+def command(request: HttpRequest) -> CommandOut:
+    """What the command screen shows now besides the situation."""
+    found = queries.command(asker(request, "report.view"))
+    orders, at = found.orders, found.situation.as_of
+    return CommandOut(
+        as_of=at,
+        levels=dict(found.levels),
+        incidents=len(found.incidents),
+        orders={state: getattr(orders, state) for state in ("drafted", "issued", "signed", "done", "cancelled")},
+        orders_late=orders.late,
+        receipts_late=orders.receipt_late,
+        source_clocks=[
+            SourceClockOut(started_at=one.started_at, due_at=one.due_at, late=one.is_late(at))
+            for one in found.source_clocks
+        ],
+        clocks=[
+            ClockGroupOut(code=one.code, running=one.running, late=one.late, share=one.share) for one in found.clocks
+        ],
+    )
+
+
 @router.get("/press", response=PressOut)
 def press(request: HttpRequest) -> PressOut:
     """What may be told to the public now; null is withheld."""
-    _must(request, "report.public")
-    sheet = queries.press_sheet(_viewer(request))
+    sheet = queries.press_sheet(asker(request, "report.public"))
     return PressOut(
         as_of=sheet.as_of,
         figures=[
@@ -88,13 +134,3 @@ def press(request: HttpRequest) -> PressOut:
         districts={name.zh: count for name, count in sheet.districts},
         risk_points=[name.zh for name in sheet.risk_points],
     )
-
-
-def _must(request: HttpRequest, ability: str) -> None:
-    if not _viewer(request).may_anywhere(ability):
-        raise NotAllowed("This is not part of your role.", zh="此内容不在您的角色权限内。")
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    """Who asks, as the middleware found out."""
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

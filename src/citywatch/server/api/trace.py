@@ -4,14 +4,14 @@ from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from citywatch.city.trace import queries, services
 from citywatch.city.trace.types import ContactTold, CoreTold, RankedPlace, StayTold
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.errors import NotAllowed
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.vault.types import Identity
+from citywatch.server.api.asking import asker
+from citywatch.server.api.reading import Day, Moment, RowId
 
 router = Router(tags=["trace"])
 
@@ -29,7 +29,7 @@ class InvestigationOut(Schema):
 
 
 class OpenIn(Schema):
-    event_id: int
+    event_id: RowId
     because: str = ""
 
 
@@ -81,8 +81,8 @@ class DossierOut(Schema):
 
 class StayIn(Schema):
     place_code: str
-    from_at: datetime
-    to_at: datetime
+    from_at: Moment
+    to_at: Moment
 
 
 class IdentityIn(Schema):
@@ -96,13 +96,13 @@ class ContactIn(Schema):
     identity: IdentityIn | None = None
     kind: str
     ground: str
-    first_at: datetime
-    last_at: datetime
+    first_at: Moment
+    last_at: Moment
     place_code: str | None = None
 
 
 class CoreIn(Schema):
-    onset_date: date | None = None
+    onset_date: Day | None = None
     occupation: str = ""
     sex: str = ""
     age: int | None = None
@@ -116,8 +116,50 @@ class InterviewIn(Schema):
 
 
 class PublishIn(Schema):
-    place_id: int
+    place_id: RowId
     because: str
+
+
+class MoveIn(Schema):
+    move: str
+    because: str = ""
+
+
+class BecauseIn(Schema):
+    because: str
+
+
+class JudgeIn(Schema):
+    kind: str
+    ground: str
+    because: str
+
+
+class ClassifyIn(Schema):
+    classification: str
+    because: str
+
+
+class LookBackIn(Schema):
+    days: int
+    because: str
+
+
+class LookedBack(Schema):
+    became_close: int
+    no_longer_close: int
+
+
+class ContactOut(Schema):
+    id: int
+    case_id: int
+    kind: str
+    ground: str
+    first_at: datetime
+    last_at: datetime
+    place: str
+    state: str
+    late: bool
 
 
 class Made(Schema):
@@ -139,20 +181,22 @@ class RiskPointOut(Schema):
 @router.get("/investigations", response=list[InvestigationOut])
 def investigations(request: HttpRequest) -> list[dict[str, Any]]:
     """Investigations the caller may see."""
-    return [_investigation(row, row.case_count) for row in queries.investigations(_viewer(request, "trace.view"))]
+    return [_investigation(row, row.case_count) for row in queries.investigations(asker(request, "trace.view"))]
 
 
 @router.post("/investigations", response={201: Made})
-def open_investigation(request: HttpRequest, told: OpenIn) -> tuple[int, dict[str, int]]:
+def open_investigation(request: HttpRequest, told: OpenIn) -> Status[dict[str, int]]:
     """Open the investigation of a verified event, or find the one already open."""
-    viewer = _viewer(request, "trace.open")
-    return 201, {"id": services.open_investigation(told.event_id, by=viewer, at=clock.now(), because=told.because)}
+    viewer = asker(request, "trace.open")
+    return Status(
+        201, {"id": services.open_investigation(told.event_id, by=viewer, at=clock.now(), because=told.because)}
+    )
 
 
 @router.get("/investigations/{investigation_id}", response=DossierOut)
-def investigation(request: HttpRequest, investigation_id: int) -> dict[str, Any]:
+def investigation(request: HttpRequest, investigation_id: RowId) -> dict[str, Any]:
     """The dossier in numbers, without names."""
-    found = queries.dossier(_viewer(request, "trace.view"), investigation_id, at=clock.now())
+    found = queries.dossier(asker(request, "trace.view"), investigation_id, at=clock.now())
     return {
         "investigation": _investigation(found.row, len(found.cases) + found.hidden_cases),
         "cases": [_case(line) for line in found.cases],
@@ -167,19 +211,35 @@ def investigation(request: HttpRequest, investigation_id: int) -> dict[str, Any]
 
 
 @router.get("/investigations/{investigation_id}/places", response=list[RankedOut])
-def places(request: HttpRequest, investigation_id: int) -> list[dict[str, Any]]:
+def places(request: HttpRequest, investigation_id: RowId) -> list[dict[str, Any]]:
     """The places the cases shared, best explanation first."""
-    return [_ranked(one) for one in queries.ranking(_viewer(request, "trace.view"), investigation_id)]
+    return [_ranked(one) for one in queries.ranking(asker(request, "trace.view"), investigation_id)]
 
 
 @router.post("/investigations/{investigation_id}/risk-points", response={201: Made})
-def publish(request: HttpRequest, investigation_id: int, told: PublishIn) -> tuple[int, dict[str, int]]:
+def publish(request: HttpRequest, investigation_id: RowId, told: PublishIn) -> Status[dict[str, int]]:
     """Publish a risk point."""
-    viewer = _viewer(request, "trace.publish")
+    viewer = asker(request, "trace.publish")
     number = services.publish_risk_point(
         investigation_id, told.place_id, by=viewer, at=clock.now(), because=told.because
     )
-    return 201, {"id": number}
+    return Status(201, {"id": number})
+
+
+@router.post("/investigations/{investigation_id}/look-back", response=LookedBack)
+def look_back(request: HttpRequest, investigation_id: RowId, told: LookBackIn) -> dict[str, int]:
+    """Look further (or less far) back from onset for contacts; says how many judgements changed."""
+    by = asker(request, "trace.open")
+    gained, lost = services.change_look_back(investigation_id, told.days, by=by, at=clock.now(), because=told.because)
+    return {"became_close": gained, "no_longer_close": lost}
+
+
+@router.post("/investigations/{investigation_id}/close", response={204: None})
+def close(request: HttpRequest, investigation_id: RowId, told: BecauseIn) -> Status[None]:
+    """End the search."""
+    by = asker(request, "trace.open")
+    services.close_investigation(investigation_id, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
 
 
 @router.get("/risk-points", response=list[RiskPointOut])
@@ -197,21 +257,21 @@ def risk_points(request: HttpRequest) -> list[dict[str, Any]]:
             "because": one.because,
             "hours_from_first_positive": one.hours_from_first_positive,
         }
-        for one in queries.risk_points(_viewer(request, "trace.view"))
+        for one in queries.risk_points(asker(request, "trace.view"))
     ]
 
 
 @router.get("/cases/{case_id}", response=CaseOut)
-def case(request: HttpRequest, case_id: int) -> dict[str, Any]:
+def case(request: HttpRequest, case_id: RowId) -> dict[str, Any]:
     """One case, without its name."""
-    viewer = _viewer(request, "trace.view")
+    viewer = asker(request, "trace.view")
     return _case(queries.lines([queries.case(viewer, case_id)], viewer, at=clock.now())[0])
 
 
 @router.post("/cases/{case_id}/interview", response=CaseOut)
-def interview(request: HttpRequest, case_id: int, told: InterviewIn) -> dict[str, Any]:
+def interview(request: HttpRequest, case_id: RowId, told: InterviewIn) -> dict[str, Any]:
     """Record what a case told; identities go to the vault."""
-    viewer, at = _viewer(request, "trace.investigate"), clock.now()
+    viewer, at = asker(request, "trace.investigate"), clock.now()
     services.record_interview(
         case_id,
         stays=[StayTold(one.place_code, _aware(one.from_at), _aware(one.to_at)) for one in told.stays],
@@ -224,13 +284,58 @@ def interview(request: HttpRequest, case_id: int, told: InterviewIn) -> dict[str
     return _case(queries.lines([queries.case(viewer, case_id)], viewer, at=at)[0])
 
 
-def _viewer(request: HttpRequest, ability: str) -> Viewer:
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    if not viewer.may_anywhere(ability):
-        raise NotAllowed(
-            f"Your key or role does not allow this ({ability}).", zh=f"您的密钥或角色无权进行此操作（{ability}）。"
-        )
-    return viewer
+@router.get("/cases/{case_id}/contacts", response=list[ContactOut])
+def contacts(request: HttpRequest, case_id: RowId) -> list[dict[str, Any]]:
+    """The contacts of a case, without names."""
+    viewer = asker(request, "trace.view")
+    return [_contact_out(line) for line in queries.contacts_of(viewer, queries.case(viewer, case_id), at=clock.now())]
+
+
+@router.post("/cases/{case_id}/moves", response={204: None})
+def move_case(request: HttpRequest, case_id: RowId, told: MoveIn) -> Status[None]:
+    """Take a case one step on, or discard it with a reason."""
+    by = asker(request, "trace.investigate")
+    services.move_case(case_id, told.move, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
+@router.post("/cases/{case_id}/classification", response={204: None})
+def classify(request: HttpRequest, case_id: RowId, told: ClassifyIn) -> Status[None]:
+    """Change a case's classification, with a reason."""
+    by = asker(request, "trace.investigate")
+    services.classify_case(case_id, classification=told.classification, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
+@router.post("/contacts/{contact_id}/moves", response={204: None})
+def move_contact(request: HttpRequest, contact_id: RowId, told: MoveIn) -> Status[None]:
+    """Take a contact one step on: notified, transferred, released, dropped."""
+    by = asker(request, "trace.investigate")
+    services.move_contact(contact_id, told.move, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
+@router.post("/contacts/{contact_id}/judgement", response={204: None})
+def judge(request: HttpRequest, contact_id: RowId, told: JudgeIn) -> Status[None]:
+    """Judge a contact anew: close, second or general, and on what ground."""
+    by = asker(request, "trace.investigate")
+    services.judge_contact(contact_id, kind=told.kind, ground=told.ground, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
+def _contact_out(line: queries.Line) -> dict[str, Any]:
+    row = line.row
+    return {
+        "id": row.pk,
+        "case_id": row.case_id,
+        "kind": row.kind,
+        "ground": row.ground,
+        "first_at": row.first_at,
+        "last_at": row.last_at,
+        "place": row.place.code,
+        "state": row.state,
+        "late": line.late,
+    }
 
 
 def _investigation(row: Any, cases: int) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from datetime import date, datetime
 from typing import Literal
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 
 from citywatch.city.warn import queries, services
 from citywatch.city.warn.types import EventFacts, ProposalFacts, SignalFacts
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.errors import NotAllowed
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
+from citywatch.server.api.asking import asker
+from citywatch.server.api.reading import Day, RowId
 
 router = Router(tags=["warn"])
 
@@ -80,6 +80,44 @@ class EventOut(Schema):
     proposal_id: int
 
 
+class ChartOut(Schema):
+    """The last five weeks of one series with what was expected; null where a day is missing."""
+
+    days: list[date]
+    observed: list[float | None]
+    expected: list[float | None]
+    upper: list[float | None]
+    alarm: list[int]
+
+
+class SiteOut(Schema):
+    """A site's share of a series in the last seven days."""
+
+    place_id: int
+    name: Words
+    count: int
+    days_reported: int
+
+
+class ClockOut(Schema):
+    """A time limit as it stands."""
+
+    code: str
+    started_at: datetime
+    due_at: datetime
+    stopped_at: datetime | None
+    late: bool
+
+
+class EvidenceOut(Schema):
+    """The grounds of a proposal."""
+
+    signals: list[SignalOut]
+    chart: ChartOut | None
+    sites: list[SiteOut]
+    clocks: list[ClockOut]
+
+
 class AnswerIn(Schema):
     """Why."""
 
@@ -102,7 +140,7 @@ class Made(Schema):
 @router.get("/proposals", response=ProposalsOut)
 def proposals(request: HttpRequest, state: str = "open", level: str = "", page: int = 1) -> dict[str, object]:
     """List proposals, what hurts first."""
-    found = queries.inbox(_viewer(request, "warn.view"), state=state, level=level, page=page)
+    found = queries.inbox(asker(request, "warn.view"), state=state, level=level, page=page)
     return {
         "proposals": [_proposal(row.facts) for row in found.rows],
         "page": found.number,
@@ -111,47 +149,67 @@ def proposals(request: HttpRequest, state: str = "open", level: str = "", page: 
     }
 
 
-@router.get("/proposals/{int:proposal_id}", response=ProposalOut)
-def proposal(request: HttpRequest, proposal_id: int) -> dict[str, object]:
+@router.get("/proposals/{proposal_id}", response=ProposalOut)
+def proposal(request: HttpRequest, proposal_id: RowId) -> dict[str, object]:
     """Show one proposal."""
-    return _proposal(queries.proposal_facts(_viewer(request, "warn.view"), proposal_id))
+    return _proposal(queries.proposal_facts(asker(request, "warn.view"), proposal_id))
 
 
-@router.post("/proposals/{int:proposal_id}/{move}", response=Made)
+@router.get("/proposals/{proposal_id}/evidence", response=EvidenceOut)
+def evidence(request: HttpRequest, proposal_id: RowId) -> dict[str, object]:
+    """What stands behind a proposal, counted as known now: signals, the strongest one's chart and sites, clocks."""
+    now = clock.now()
+    page = queries.proposal_page(asker(request, "warn.view"), proposal_id, at=now)
+    return {
+        "signals": [_signal(one) for one in page.signals],
+        "chart": page.chart,
+        "sites": [
+            {"place_id": one.place_id, "name": _words(one.name), "count": one.count, "days_reported": one.days_reported}
+            for one in page.sites
+        ],
+        "clocks": [
+            {"code": one.code, "started_at": one.started_at, "due_at": one.due_at, "stopped_at": one.stopped_at,
+             "late": one.is_late(now)}
+            for one in page.clocks
+        ],
+    }  # fmt: skip
+
+
+@router.post("/proposals/{proposal_id}/{move}", response=Made)
 def answer(
-    request: HttpRequest, proposal_id: int, move: Literal["close", "watch", "verify"], given: AnswerIn
+    request: HttpRequest, proposal_id: RowId, move: Literal["close", "watch", "verify"], given: AnswerIn
 ) -> dict[str, int | None]:
     """Answer a proposal; verifying returns the number of the event."""
-    viewer = _viewer(request, "warn.triage")
+    viewer = asker(request, "warn.triage")
     return {"id": services.answer(move, proposal_id, by=viewer, at=clock.now(), because=given.because)}
 
 
 @router.get("/signals", response=list[SignalOut])
-def signals(request: HttpRequest, day: date) -> list[dict[str, object]]:
+def signals(request: HttpRequest, day: Day) -> list[dict[str, object]]:
     """List the signals whose episode covers a day."""
-    return [_signal(one) for one in queries.signals_of(_viewer(request, "warn.view"), day)]
+    return [_signal(one) for one in queries.signals_of(asker(request, "warn.view"), day)]
 
 
 @router.get("/events", response=list[EventOut])
 def events(request: HttpRequest, page: int = 1) -> list[dict[str, object]]:
     """List verified events, newest first."""
-    rows, _pages = queries.events(_viewer(request, "warn.view"), page=page)
+    rows, _pages = queries.events(asker(request, "warn.view"), page=page)
     return [_event(row) for row in rows]
 
 
-@router.post("/events/{int:event_id}/alerts", response={201: Made})
-def publish(request: HttpRequest, event_id: int, given: AlertIn) -> tuple[int, dict[str, int]]:
+@router.post("/events/{event_id}/alerts", response={201: Made})
+def publish(request: HttpRequest, event_id: RowId, given: AlertIn) -> Status[dict[str, int]]:
     """Publish an alert about an event."""
-    viewer = _viewer(request, "warn.publish")
+    viewer = asker(request, "warn.publish")
     made = services.publish_alert(event_id, level=given.level, by=viewer, at=clock.now(), because=given.because)
-    return 201, {"id": made}
+    return Status(201, {"id": made})
 
 
-def _viewer(request: HttpRequest, ability: str) -> Viewer:
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    if not viewer.may_anywhere(ability):
-        raise NotAllowed("This request is not part of your role.", zh="此请求不在您的角色权限内。")
-    return viewer
+@router.post("/events/{event_id}/end", response={204: None})
+def end(request: HttpRequest, event_id: RowId, given: AnswerIn) -> Status[None]:
+    """Say that an event is over."""
+    services.end_event(event_id, by=asker(request, "warn.triage"), at=clock.now(), because=given.because)
+    return Status(204, None)
 
 
 def _words(label: Label) -> dict[str, str]:

@@ -58,6 +58,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "citywatch.server.settings")
     try:
         group.main(standalone_mode=False)
+    except click.UsageError as error:
+        name = error.ctx.command_path if error.ctx else "citywatch"
+        click.echo(f"citywatch: {error.format_message().rstrip('.')}; `{name} --help` lists what there is.", err=True)
+        sys.exit(2)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -68,9 +72,16 @@ def main() -> None:
 
 
 def set_up() -> None:
-    """Load Django, for the commands that need the city."""
+    """Load Django, for the commands that need the city; an environment variable that makes no sense is refused."""
     import django
+    from django.conf import settings
 
+    from citywatch.mechanisms.errors import Refusal
+
+    try:
+        _ = settings.MODE
+    except ValueError as error:
+        raise Refusal(str(error)) from error
     django.setup()
 
 
@@ -84,7 +95,7 @@ def _explain(error: Exception) -> int:
     if os.environ.get("CITYWATCH_TRACEBACK") == "1":
         traceback.print_exc()
     click.echo(
-        f"citywatch: something broke on our side ({type(error).__name__}: {error}); "
+        f"citywatch: something broke on our side ({type(error).__name__}: {' '.join(str(error).split())}); "
         "run `citywatch doctor`, or set CITYWATCH_TRACEBACK=1 and report what it prints.",
         err=True,
     )

@@ -20,6 +20,7 @@ def create(username: str, city: str | None) -> None:
     set_up()
     from django.core.management import call_command
 
+    from citywatch.city.registry import reference
     from citywatch.city.registry.queries import city_place
     from citywatch.city.registry.services import lay_city, make_account
     from citywatch.mechanisms.errors import Refusal
@@ -29,8 +30,9 @@ def create(username: str, city: str | None) -> None:
     if Account.objects.filter(username=username).exists():
         raise Refusal(f"There is already an account {username!r}; choose another name with --username.")
     if not Place.objects.exists():
-        if city is None:
-            raise Refusal("This installation has no city yet; add --city beijing or --city xiamen.")
+        if city not in reference.CITIES:
+            wanted = "This installation has no city yet" if city is None else f"There are no tables of {city!r}"
+            raise Refusal(f"{wanted}; add --city {' or --city '.join(reference.CITIES)}.")
         lay_city(city)
     password = secrets.token_urlsafe(12)
     make_account(

@@ -93,6 +93,7 @@ def form(file: Path, code: str, site: str, dry_run: bool) -> None:
     from citywatch.mechanisms import clock
     from citywatch.mechanisms.forms.services import check_rows
     from citywatch.mechanisms.jurisdiction.services import machine
+    from citywatch.mechanisms.receipts.models import QuarantinedRow
     from citywatch.server import forms
 
     channel, wanted, where, at = _channel(file), forms.form(code), _place(site), clock.now()
@@ -121,6 +122,8 @@ def form(file: Path, code: str, site: str, dry_run: bool) -> None:
         f"{outcome.rows} rows received: {len(outcome.stored)} stored, {outcome.duplicate} duplicate, "
         f"{outcome.quarantined} quarantined{' (this file was imported before)' if outcome.repeat else ''}"
     )
+    for bad in QuarantinedRow.objects.filter(receipt=outcome.receipt_id, settled_at__isnull=True).order_by("number"):
+        click.echo(f"row {bad.number}: {bad.why_en}")
 
 
 def _channel(file: Path) -> str:
