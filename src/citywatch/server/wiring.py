@@ -17,6 +17,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "submitted.fever-clinic-visit": (sense.open_hold, lab.order_sample),
     "submitted.lab-result": (lab.record_result,),
+    "submitted.report-card": (trace.card_arrived,),
     "lab.sample_report_negative": (sense.release_hold,),
     "lab.sample_report_positive": (sense.isolate, warn.propose_red, trace.register_case),
     "warn.event_verified": (respond.propose_incident,),

@@ -265,6 +265,28 @@ def test_a_positive_sample_registers_one_case_however_often_it_is_told(places, p
     assert clock_of(row, "source-lock").started_at == NOON
 
 
+def card(places, person_id, *, at, disease="0103"):
+    from citywatch.mechanisms.journal import services as journal
+    from citywatch.mechanisms.jurisdiction.services import machine
+
+    by = machine("sender", place=places["110106018-H01"], abilities=["sense.submit"])
+    body = {"person_id": person_id, "answers": {"disease": disease}}
+    return journal.record("submitted.report-card", place=places["110106018-H01"], by=by, at=at, **body)
+
+
+def test_a_positive_gives_the_hospital_two_hours_for_its_card_and_the_card_ends_them(places, person):
+    entry = positive(places, person)
+    reactions.register_case(entry)
+    waiting = Clock.objects.get(code="card-2h")
+    assert waiting.due_at - waiting.started_at == timedelta(hours=2)
+
+    reactions.card_arrived(card(places, entry.body["person_id"], at=NOON + timedelta(hours=1), disease="3500"))
+    assert Clock.objects.get(code="card-2h").running
+    reactions.card_arrived(card(places, entry.body["person_id"], at=NOON + timedelta(hours=1)))
+
+    assert Clock.objects.get(code="card-2h").stopped_at == NOON + timedelta(hours=1)
+
+
 def test_a_second_positive_of_the_same_person_is_the_same_case(places, person):
     entry = positive(places, person)
     reactions.register_case(entry)

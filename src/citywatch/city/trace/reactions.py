@@ -29,7 +29,7 @@ def register_case(entry: Entry) -> None:
     home = visit.home_place if visit else None
     onset = _day(answers.get("onset_date"))
     ill = onset is not None or bool(set(answers.get("symptoms") or ()) - _NO_SYMPTOM)
-    services.add_case(
+    case_id = services.add_case(
         investigation_id=None,
         hazard=rules.COVID,
         place=services.district_of(home or entry.place),
@@ -45,6 +45,23 @@ def register_case(entry: Entry) -> None:
         at=entry.at,
         because=f"核酸阳性样本 {barcode}",
     )
+    if not _carded(person_id, day_of(entry.at)):
+        services.await_card(case_id, at=entry.at)
+
+
+def card_arrived(entry: Entry) -> None:
+    """A report card for a case's person ends the two hours that the positive result began."""
+    if entry.body.get("person_id") and (entry.body.get("answers") or {}).get("disease") in rules.COVID_CARDS:
+        services.card_came(entry.body["person_id"], at=entry.at)
+
+
+def _carded(person_id: int | None, today: date) -> bool:
+    """Whether the hospital has reported this person already (a clinical diagnosis may come before the result)."""
+    if person_id is None:
+        return False
+    since = today - timedelta(days=rules.SAME_ILLNESS_DAYS)
+    cards = Submission.objects.filter(form="report-card", person_id=person_id, occurred_on__gte=since)
+    return any(card.answers.get("disease") in rules.COVID_CARDS for card in cards)
 
 
 def _known(barcode: str, person_id: int | None, at: datetime) -> bool:

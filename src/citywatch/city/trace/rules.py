@@ -11,6 +11,8 @@ from citywatch.science.contacts import Ground
 
 COVID = "covid-19"
 """What the laboratory's PCR looks for in this version; a positive result is a case of it."""
+COVID_CARDS = frozenset({"0103"})
+"""The report card's codes of that disease (ours, assumed: the public code list is older)."""
 
 MERS = "mers"
 

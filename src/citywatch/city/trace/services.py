@@ -23,6 +23,7 @@ from citywatch.mechanisms.vault.services import enrol, make_known, says_nothing_
 from citywatch.mechanisms.vault.types import Identity
 
 SOURCE_LOCK = "source-lock"
+CARD = "card-2h"
 _OLDEST = 130
 _OCCUPATION = 40
 
@@ -128,6 +129,17 @@ def add_case(
     if person is not None:
         make_known([person], at_places=[(place, "responsible")])
     return case.pk
+
+
+def await_card(case_id: int, *, at: datetime) -> None:
+    """From a positive result the hospital has two hours for its report card (class A, and managed as class A)."""
+    start_clock(CARD, Case.objects.select_related("place").get(pk=case_id), at=at)
+
+
+def card_came(person_id: int, *, at: datetime) -> None:
+    """The card of this person is in: the clock of their case is met."""
+    for case in Case.objects.filter(person_id=person_id).exclude(state="discarded"):
+        stop_clock(CARD, case, at=at)
 
 
 @transaction.atomic
