@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """What a detector says about each point of one or many series; every array has the shape (..., time) of the counts.
+    """What a detector says about each point of one or many series; every array has the shape (..., points judged).
 
-    `expected` is the number the past foretells, `upperbound` the largest number that is still no alarm, `score` the
-    method's own statistic, `p_value` its nominal upper tail probability, `alarm` the verdict (False where nothing
-    could be said). NaN means "could not tell". `first` is the index of the first point with a whole baseline behind
-    it.
+    The points judged are those of the counts from index `start` on, so a nightly run pays for one night. `expected`
+    is the number the past foretells, `upperbound` the largest number that is still no alarm, `score` the method's own
+    statistic, `p_value` its nominal upper tail probability, `alarm` the verdict (False where nothing could be said).
+    NaN means "could not tell". `first` is the index in the series of the first point with a whole baseline behind it.
 
     >>> import numpy as np
     >>> nan = np.array([np.nan])
@@ -30,6 +30,7 @@ class Detection:
     p_value: NDArray[np.float64]
     alarm: NDArray[np.bool_]
     first: int = 0
+    start: int = 0
 
     def __post_init__(self) -> None:
         shapes = {array.shape for array in (self.expected, self.upperbound, self.score, self.p_value, self.alarm)}
