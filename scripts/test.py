@@ -1,13 +1,16 @@
-"""The whole suite: on SQLite, on PostgreSQL where its programs are found, in the browser where Chromium is found.
+"""The whole suite: on SQLite, then on PostgreSQL and in the browser at the same time, where their programs are found.
 
-Says what it left out and why. With CITYWATCH_REQUIRE=postgresql,browser,shared a missing part is a failure.
+The browser mostly waits, so PostgreSQL's tests have the time it leaves. Says what was left out and why; with
+CITYWATCH_REQUIRE=postgresql,browser,shared a missing part is a failure.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from private_postgres import binaries, cluster
 
@@ -25,19 +28,18 @@ def main() -> int:
         "shared": (HERE.parent / "shared" / "golden").is_dir(),
     }
     left_out = [name for name, here in present.items() if not here]
-    failed = 0
     print("== SQLite", flush=True)
-    failed += _pytest([], marks="not browser") != 0
-    if present["postgresql"]:
-        print("== PostgreSQL", flush=True)
-        with cluster() as url:
-            failed += (
-                _pytest([path for path in ON_BOTH if (HERE / path).exists()], marks="not browser", DATABASE_URL=url)
-                != 0
-            )
-    if present["browser"]:
-        print("== Browser", flush=True)
-        failed += _pytest(["tests/browser"], marks="browser", workers="0") != 0
+    failed = int(_pytest([], marks="not browser") != 0)
+    with ThreadPoolExecutor() as side_by_side:
+        parts: dict[str, Future[tuple[int, str]]] = {}
+        if present["postgresql"]:
+            parts["PostgreSQL"] = side_by_side.submit(_on_postgresql)
+        if present["browser"]:
+            parts["Browser"] = side_by_side.submit(_told, ["tests/browser"], marks="browser", workers="0")
+        for name, part in parts.items():
+            code, said = part.result()
+            print(f"== {name}\n{said}", flush=True)
+            failed += code != 0
     reasons = {
         "postgresql": "PostgreSQL's programs were not found (apt install postgresql)",
         "browser": "Chromium was not found (apt install chromium)",
@@ -49,9 +51,24 @@ def main() -> int:
     return failed
 
 
-def _pytest(paths: list[str], *, marks: str, workers: str = "2", **more: str) -> int:
+def _on_postgresql() -> tuple[int, str]:
+    with cluster() as url:
+        return _told([path for path in ON_BOTH if (HERE / path).exists()], marks="not browser", DATABASE_URL=url)
+
+
+def _told(paths: list[str], *, marks: str, workers: str = "2", **more: str) -> tuple[int, str]:
+    """Run one part aside; what it printed comes whole, not mixed with the other's."""
+    with TemporaryFile() as out:
+        code = _pytest(paths, marks=marks, workers=workers, out=out.fileno(), **more)
+        out.seek(0)
+        return code, out.read().decode(errors="replace")
+
+
+def _pytest(paths: list[str], *, marks: str, workers: str = "2", out: int | None = None, **more: str) -> int:
     command = [sys.executable, "-m", "pytest", "-n", workers, "-m", marks, "-rs", "--dist", "loadfile", *paths]
-    return subprocess.run(command, cwd=HERE, env=os.environ | more, check=False).returncode
+    return subprocess.run(
+        command, cwd=HERE, env=os.environ | more, stdout=out, stderr=subprocess.STDOUT if out else None, check=False
+    ).returncode
 
 
 if __name__ == "__main__":
