@@ -51,19 +51,43 @@ VISITS: Schema = {
     "minute_out": "int32",  # the first minute the person was no longer there
     "source": "str",
 }
-TABLES: Mapping[str, Schema] = {"counts": COUNTS, "entries": ENTRIES, "visits": VISITS}
+PAIRS: Schema = {"place": "int32", "person": "int32"}
+TABLES: Mapping[str, Schema] = {
+    "counts": COUNTS,
+    "entries": ENTRIES,
+    "visits": VISITS,
+    "visits_by_person": VISITS,
+    "pairs": PAIRS,
+}
+DERIVED = frozenset({"visits_by_person", "pairs"})
+"""Made of `visits` when a day is closed, never appended to. A reader gets them with the visits not yet in them, so
+they always hold the same as `visits`: by person, the same rows; as pairs, whoever was where in `ROLLED_UP_DAYS` days,
+some of them more than once."""
+ROLLED_UP_DAYS = 14
 
 SORTED_BY: Mapping[str, tuple[str, ...]] = {
     "counts": ("occurred_on", "stream", "syndrome", "street", "place", "submission"),
     "entries": ("writer", "seq"),
     "visits": ("place", "minute_in", "person"),
+    "visits_by_person": ("person", "minute_in", "place"),
+    "pairs": ("place", "person"),
 }
 """The order of rows in a compacted segment: what is asked for together lies together."""
 
 PEOPLE: Schema = {"person": "int32"}
 WINDOWS: Schema = {"place": "int32", "minute_from": "int32", "minute_to": "int32"}
 STAYS: Schema = {"person": "int32", "place": "int32", "minute_in": "int32", "minute_out": "int32"}
-SMALL_TABLES: Mapping[str, Schema] = {"people": PEOPLE, "windows": WINDOWS, "stays": STAYS}
+MOMENT: Schema = {"as_of": "instant"}
+REPLACED: Schema = {"submission": "int64"}
+NAMES: Schema = {"stream": "str", "syndrome": "str", "name": "int32"}
+SMALL_TABLES: Mapping[str, Schema] = {
+    "people": PEOPLE,
+    "windows": WINDOWS,
+    "stays": STAYS,
+    "moment": MOMENT,  # one row
+    "replaced": REPLACED,
+    "names": NAMES,
+}
 """What a query may bring along; handed to `Engine.run` by these names."""
 
 IBIS_TYPES: Mapping[Kind, str] = {

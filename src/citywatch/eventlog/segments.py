@@ -1,4 +1,4 @@
-"""The store: append a batch, pin a version, merge a day, let old days go. It knows nothing of what the rows mean.
+"""The store: append a batch, pin a version, merge or close a day, let old days go.
 
 One writer at a time (a file lock), any number of readers. A writer never changes a file a reader may hold: it adds
 files and publishes a new manifest; `sweep` removes what has been out of every manifest for long enough.
@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from citywatch.eventlog import duck, durable, manifest
 from citywatch.eventlog.columns import checked
 from citywatch.eventlog.manifest import Manifest, Segment
-from citywatch.eventlog.schema import SORTED_BY, TABLES
+from citywatch.eventlog.schema import DERIVED, ROLLED_UP_DAYS, SORTED_BY, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-    from datetime import date, timedelta
+    from datetime import date
     from pathlib import Path
 
     import duckdb
@@ -86,7 +87,8 @@ class Store:
     def pin(self) -> Version:
         """Take hold of the log as it is now."""
         now = manifest.read(self._manifest)
-        return Version(now.number, {table: tuple(self.root / one.file for one in now.of(table)) for table in TABLES})
+        held = {table: now.of(table) if table not in DERIVED else _standing_in(now, table) for table in TABLES}
+        return Version(now.number, {table: tuple(self.root / one.file for one in of) for table, of in held.items()})
 
     def days(self, table: str) -> dict[date, int]:
         """Count the segments of each day: what compaction goes by."""
@@ -110,14 +112,48 @@ class Store:
             self._supersede(now, now.swap(out=parts, into=[merged]))
             return len(parts)
 
+    def close(self, day: date) -> bool:
+        """Lay a day's visits out for good, by place and by person, in one step; False when that was done already.
+
+        A visit that comes for a closed day is read beside it, and taken in when the day is closed again.
+        """
+        with durable.only_writer(self._lock):
+            now = manifest.read(self._manifest)
+            parts, laid_out = now.of("visits", day), now.of("visits_by_person", day)
+            if not parts or [one.batches for one in laid_out] == [tuple(part.file for part in parts)]:
+                return False
+            by_place = self._merge("visits", day, parts, keep_batch_ids=True, version=now.number + 1)
+            file = _file_name("visits_by_person", day, now.number + 1, "closed")
+            by_person = Segment("visits_by_person", file, day, by_place.rows, (by_place.file,))
+            self._sort([self.root / by_place.file], by_person)
+            self._supersede(now, now.swap(out=(*parts, *laid_out), into=(by_place, by_person)))
+            return True
+
+    def roll_up(self, last_day: date) -> bool:
+        """Write down once who was where in the days up to `last_day`; False when that was done already."""
+        first_day = last_day - timedelta(days=ROLLED_UP_DAYS - 1)
+        with durable.only_writer(self._lock):
+            now = manifest.read(self._manifest)
+            parts = [one for one in now.of("visits") if first_day <= one.day <= last_day]
+            covered = tuple(one.file for one in parts)
+            if not parts or [one.batches for one in now.of("pairs")] == [covered]:
+                return False
+            file = _file_name("pairs", first_day, now.number + 1, "rolled-up")
+            rows = self._sort([self.root / name for name in covered], Segment("pairs", file, first_day, 0, covered))
+            self._supersede(now, now.swap(out=now.of("pairs"), into=[Segment("pairs", file, first_day, rows, covered)]))
+            return True
+
     def retain(self, table: str, first_day: date) -> int:
         """Let the days before `first_day` go and tell how many segments went; `sweep` removes their files.
 
-        From then on a batch for such a day is refused, because its id may have gone with the day.
+        From then on a batch for such a day is refused, because its id may have gone with the day. What was made of
+        the day goes with it: `roll_up` has to follow.
         """
         with durable.only_writer(self._lock):
             now = manifest.read(self._manifest)
             gone = [one for one in now.of(table) if one.day < first_day]
+            files = {one.file for one in gone}
+            gone += [one for derived in DERIVED for one in now.of(derived) if files.intersection(one.batches)]
             later = max(first_day, now.first_days.get(table, first_day))
             self._supersede(now, replace(now.swap(out=gone), first_days={**now.first_days, table: later}))
             return len(gone)
@@ -128,6 +164,7 @@ class Store:
         Until the last batch is written readers see the old rows; if a batch fails, nothing has changed.
         """
         replaced = set(tables)
+        replaced |= DERIVED if "visits" in replaced else set()
         with durable.only_writer(self._lock):
             now = manifest.read(self._manifest)
             segments = self._write_all(_only(replaced, batches), now.number + 1)
@@ -165,8 +202,8 @@ class Store:
         return list(segments.values())
 
     def _write(self, batch: Batch, version: int, *, taken: Container[str]) -> Segment:
-        if batch.table not in TABLES:
-            raise ValueError(f"The log has no table {batch.table!r}; it has {sorted(TABLES)}.")
+        if batch.table not in TABLES or batch.table in DERIVED:
+            raise ValueError(f"The log takes no rows for {batch.table!r}; it does for {sorted({*TABLES} - DERIVED)}.")
         schema = TABLES[batch.table]
         arrays = checked(batch.columns, schema, table=batch.table)
         file = _file_name(batch.table, batch.day, version, batch.batch_id)
@@ -186,6 +223,19 @@ class Store:
         batches = tuple(batch for one in parts for batch in one.batches) if keep_batch_ids else ()
         return Segment(table, file, day, sum(one.rows for one in parts), batches)
 
+    def _sort(self, files: Sequence[Path], into: Segment) -> int:
+        """Write a derived segment from the visits in these files; tell its rows."""
+        schema = TABLES[into.table]
+        distinct = "DISTINCT " if into.table == "pairs" else ""
+        order = ", ".join(map(duck.word, SORTED_BY[into.table]))
+        rows = f"SELECT {distinct}* FROM ({duck.read_segments(files, schema)}) ORDER BY {order}"  # noqa: S608 - our own names
+        with duck.cursor(self.root) as connection:
+            durable.publish(self.root / into.file, lambda aside: _copy(connection, rows, aside))
+            (written,) = connection.execute(
+                f"SELECT count(*) FROM ({duck.read_segments([self.root / into.file], schema)})"  # noqa: S608
+            ).fetchone() or (0,)
+        return int(written)
+
     def _supersede(self, now: Manifest, following: Manifest) -> None:
         """Publish a version that drops files, their grace period beginning now.
 
@@ -196,6 +246,23 @@ class Store:
             if one.file not in kept:
                 os.utime(self.root / one.file)
         manifest.write(self._manifest, following)
+
+
+def _standing_in(now: Manifest, table: str) -> tuple[Segment, ...]:
+    """The files that hold a derived table: its own segments, and the visits that are in none of them.
+
+    A segment made of files that have left the manifest since (compaction, retention) does not count.
+    """
+    visits = now.of("visits")
+    held = {one.file for one in visits}
+    made = [one for one in now.of(table) if held.issuperset(one.batches)]
+    covered = {file for one in made for file in one.batches}
+    rest = [one for one in visits if one.file not in covered]
+    if table == "pairs" and visits:
+        last = max(one.day for one in visits) - timedelta(days=ROLLED_UP_DAYS - 1)
+        first = min((one.day for one in made), default=last)
+        rest = [one for one in rest if one.day >= first]
+    return (*made, *rest)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, rows: str, file: Path) -> None:

@@ -24,13 +24,15 @@ def finish_receipts() -> int:
 
 
 def compact(closed: date | None = None) -> int:
-    """Merge the many small segments of days up to `closed` (by default those two days old)."""
+    """Merge the many small segments of days up to `closed` (by default those two days old), and lay visits out."""
     log = export.store()
     closed = closed or clock.today() - _CLOSED_AFTER
     merged = 0
-    for table in ("counts", "entries", "visits"):
+    for table in ("counts", "entries"):
         for day, segments in log.days(table).items():
             if day <= closed and segments > 1:
                 merged += log.compact(table, day)
+    merged += sum(log.close(day) for day in log.days("visits") if day <= closed)
+    log.roll_up(closed)
     log.sweep(older_than=timedelta(hours=1))
     return merged
