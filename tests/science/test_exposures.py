@@ -173,3 +173,35 @@ def test_a_line_list_without_people_or_exposures_has_no_answer_and_no_crash():
 def test_answers_for_other_people_are_refused():
     with pytest.raises(ValueError, match="tea has 1 answers for 2 people"):
         rank_exposures([True, False], {"tea": [True]})
+
+
+def test_a_salad_eaten_with_both_guilty_dishes_looks_worst_alone_and_comes_behind_them():
+    # Fish and cream each make ill; salad went with either, and alone does nothing.
+    well = {"fish": False, "cream": False, "salad": False}
+    ill, ate = people(
+        (28, True, well | {"fish": True, "salad": True}),
+        (7, False, well | {"fish": True, "salad": True}),
+        (28, True, well | {"cream": True, "salad": True}),
+        (7, False, well | {"cream": True, "salad": True}),
+        (5, True, well | {"fish": True}),
+        (1, False, well | {"fish": True}),
+        (5, True, well | {"cream": True}),
+        (1, False, well | {"cream": True}),
+        (1, True, well | {"salad": True}),
+        (19, False, well | {"salad": True}),
+        (4, True, well),
+        (56, False, well),
+    )
+    findings = rank_exposures(ill, ate)
+    assert min(findings, key=lambda finding: finding.p_value).exposure == "salad"
+    assert {finding.exposure for finding in findings[:2]} == {"fish", "cream"}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_dish_that_only_went_along_with_the_guilty_one_never_leads(seed):
+    rng = np.random.default_rng(seed)
+    guilty = rng.random(90) < 0.55
+    along = np.where(guilty, rng.random(90) < 0.85, rng.random(90) < 0.25)
+    others = {f"dish {i}": rng.random(90) < rng.uniform(0.2, 0.8) for i in range(8)}
+    ill = rng.random(90) < np.where(guilty, 0.7, 0.08)
+    assert rank_exposures(ill, {"along": along, "guilty": guilty, **others})[0].exposure == "guilty"

@@ -1,7 +1,7 @@
 """Which place did the cases share more than chance allows? One hypergeometric test per place of the city.
 
-Counting cases and visitors is somebody else's work; this file judges the counts. For meals and habits asked one by
-one see `exposures`.
+Counting cases and visitors is somebody else's work; this file judges the counts. Where each case has days of its own
+see `origins`.
 """
 
 from dataclasses import dataclass

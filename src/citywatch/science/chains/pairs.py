@@ -1,6 +1,6 @@
-"""Transmission chains out of "who infected whom": offspring, generations, serial intervals, contradictions.
+"""Told chains: offspring, generations, serial intervals and contradictions out of "who infected whom".
 
-Owns the counting. Guessing an unknown infector from genomes or times is `genomes` and `reproduction`.
+Owns the counting. An infector nobody named is guessed in `likelihood`.
 """
 
 from collections.abc import Mapping, Sequence
