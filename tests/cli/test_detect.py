@@ -40,7 +40,7 @@ def lines(counts, name="s"):
 def test_the_shared_series_give_the_published_alarms(tmp_path, method):
     golden = SHARED / "golden" / "detection"
     out = tmp_path / "found.csv"
-    done = run(golden / "series.csv", "--method", f"ears-{method}", "--out", out)
+    done = run(golden / "series.csv", "--method", f"ears-{method}", "--settings", '{"match_r": true}', "--out", out)
     assert done.exit_code == 0, done.stderr
     cases = {
         row["case_id"]: row["series_id"]

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from math import isnan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -342,5 +343,8 @@ def _parquet_rows(source: Path, called: str) -> Iterator[RawRow]:
 
 
 def _parquet_text(value: object) -> str:
+    # Some programs write NaN where they mean an empty cell.
+    if isinstance(value, float) and isnan(value):
+        return ""
     # Parquet keeps whole numbers whole, so none is taken for one that Excel rounded.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text_of(value)[0]

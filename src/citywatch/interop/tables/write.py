@@ -87,9 +87,14 @@ def write_table(target: str, header: Sequence[str], rows: Iterable[Sequence[Cell
     try:
         _write(target, header, rows)
     except (OSError, duckdb.IOException) as error:
-        why = getattr(error, "strerror", None) or "no such folder, or no right to it"
-        sentence = f"{target}: cannot be written ({why}); name a folder that is there and open to you."
-        raise Refusal(sentence, zh=f"{target}：无法写入，请换一个存在且有权限的目录。") from error
+        raise refused_to_write(target, error) from error
+
+
+def refused_to_write(target: str, error: Exception) -> Refusal:
+    """Word a target that the operating system does not let us write."""
+    why = getattr(error, "strerror", None) or "no such folder, or no right to it"
+    sentence = f"{target}: cannot be written ({why}); name a folder that is there and open to you."
+    return Refusal(sentence, zh=f"{target}：无法写入，请换一个存在且有权限的目录。")
 
 
 def refuse_unwritable(target: str) -> None:
