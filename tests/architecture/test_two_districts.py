@@ -21,7 +21,7 @@ STREETS = {FENGTAI: "110106018", XICHENG: "110102009"}
 FAMILY = {FENGTAI: "鄢", XICHENG: "訾"}
 AREA = {FENGTAI: "110106", XICHENG: "110102"}
 BARCODE = {FENGTAI: "SFTFTFT1", XICHENG: "SXCXCXC1"}
-CITY_WIDE = {"warn.Run"}
+CITY_WIDE = {"warn.Run", "warn.WatchDecision"}
 """Rows about the whole city, of no district."""
 ROLES = ("investigator", "investigator_xicheng", "sentinel_nurse", "lab", "commander", "duty_officer", "press")
 OPENS_ITS_OWN = {"sense:settle"}
@@ -72,7 +72,7 @@ def _work(district, viewers, order):
     from citywatch.city.trace.models import Case
     from citywatch.city.trace.types import CaseListed, ContactTold, CoreTold, LinkListed, StayTold
     from citywatch.city.warn import services as warn
-    from citywatch.city.warn.models import Run, Signal
+    from citywatch.city.warn.models import Run, Signal, WatchDecision
     from citywatch.mechanisms.vault.types import Identity
     from citywatch.server import wiring
 
@@ -111,6 +111,10 @@ def _work(district, viewers, order):
     respond.issue_orders(incident.pk, by=commander, at=NOON)
     wiring.catch_up()
     Run.objects.get_or_create(place=Place.objects.get(kind="city"), at=NOON)
+    WatchDecision.objects.get_or_create(
+        place=Place.objects.get(kind="city"), detector="C3", method="ears-c3", enabled=False, valid_from=NOON.date(),
+        because="误报过多", decided_at=NOON, decided_by=duty.actor,
+    )  # fmt: skip
 
 
 def objects():

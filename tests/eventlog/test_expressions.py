@@ -249,3 +249,45 @@ def test_visits_of_people_equal_a_slow_list(stays, people):
         found = rows_of(ask_for.visits_of(table("visits"), table("people")), store, people={"person": sorted(people)})
     wanted = [(*one, "scan") for one in stays if one[0] in people]
     assert found == sorted(wanted, key=lambda one: (one[0], one[2], one[1], one[3]))
+
+
+# --- cells: counts in pieces by the day they were recorded
+
+
+def moment(at):
+    return {"as_of": [at]}
+
+
+NAMED = {"stream": ["symptom", "symptom"], "syndrome": ["*", "fever"], "name": [0, 1]}
+
+
+def test_cells_name_the_day_recorded_and_leave_out_what_was_replaced_or_came_later(store, ask, fever):
+    late = NOON + timedelta(days=1)
+    rows = [fever(1), fever(2), fever(3, recorded_at=late), fever(4, syndromes=("rash",))]
+    store.append("counts", submission_columns(rows), day=DAY, batch_id="a")
+    asked = ask_for.cells(table("counts"), table("moment"), table("replaced"), table("names"), by=("place",))
+
+    def seen(at, replaced=()):
+        return ask(asked, moment=moment(at), replaced={"submission": list(replaced)}, names=NAMED)
+
+    assert seen(NOON) == [(DAY, 0, 30, DAY, 3), (DAY, 1, 30, DAY, 2)]
+    assert seen(NOON, [1]) == [(DAY, 0, 30, DAY, 2), (DAY, 1, 30, DAY, 1)]
+    assert (DAY + timedelta(days=1), 1, 30, DAY, 1) in seen(late)
+
+
+def test_a_day_of_recording_ends_at_midnight_in_the_city(store, ask, fever):
+    rows = [
+        fever(1, recorded_at=datetime(2020, 6, 11, 15, 59, tzinfo=UTC)),
+        fever(2, recorded_at=NOON.replace(hour=16)),
+    ]
+    store.append("counts", submission_columns(rows), day=DAY, batch_id="a")
+
+    assert [row[:3] for row in ask(ask_for.recorded(table("counts")))] == [(DAY, 1, 1), (date(2020, 6, 12), 2, 2)]
+
+
+def test_corrections_and_names_are_listed_once(store, ask, fever):
+    rows = [fever(1, syndromes=("fever", "rash")), fever(2, corrects=1), fever(3)]
+    store.append("counts", submission_columns(rows), day=DAY, batch_id="a")
+
+    assert [row[0] for row in ask(ask_for.corrections(table("counts")))] == [1]
+    assert ask(ask_for.names_in(table("counts"))) == [("symptom", "*"), ("symptom", "fever"), ("symptom", "rash")]

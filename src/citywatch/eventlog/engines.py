@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,7 +66,7 @@ class DuckEngine:
 
     def run(self, expression: ir.Table, version: Version, **small: Mapping[str, Column]) -> Arrays:
         """Compile the expression and run it; see `Engine.run`."""
-        query = str(ibis.to_sql(expression, dialect="duckdb"))
+        query = _duckdb_sql(expression.op())
         with duck.cursor(self._root) as connection:
             for name, schema in tables_of(expression):
                 if name in TABLES:
@@ -75,6 +76,12 @@ class DuckEngine:
                 connection.execute(f"CREATE TEMP VIEW {duck.word(name)} AS {source}")
             found = connection.execute(query).fetchnumpy()
         return {name: _plain(found[name], kind) for name, kind in expression.schema().items()}
+
+
+@lru_cache(maxsize=64)
+def _duckdb_sql(asked: ops.Relation) -> str:
+    """Compile once: it costs 50 ms, more than most queries. What changes between runs is best handed in as a table."""
+    return str(ibis.to_sql(asked.to_expr(), dialect="duckdb"))
 
 
 def tables_of(expression: ir.Table) -> Iterator[tuple[str, Schema]]:

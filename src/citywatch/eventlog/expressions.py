@@ -68,6 +68,46 @@ def reporting_sites(counts: ir.Table, *, as_of: datetime, first_day: date, last_
     return whole.group_by(*keys).agg(submissions=whole.submission.nunique()).order_by(*keys)
 
 
+def recorded(counts: ir.Table) -> ir.Table:
+    """Sum up what was recorded on each city day: `recorded_on`, `first` and `last` submission, and the `latest` moment.
+
+    Enough to know which days a correction can reach, without reading them: submissions are numbered as they come.
+    """
+    dated = counts.mutate(recorded_on=_city_day(counts.recorded_at))
+    return (
+        dated.group_by("recorded_on")
+        .agg(first=dated.submission.min(), last=dated.submission.max(), latest=dated.recorded_at.max())
+        .order_by("recorded_on")
+    )
+
+
+def corrections(counts: ir.Table) -> ir.Table:
+    """List what replaces what, and since when: `submission` (the one replaced), `recorded_at` (of its correction)."""
+    said = counts.filter(counts.corrects != 0)
+    return said.select(submission=said.corrects, recorded_at=said.recorded_at).distinct().order_by("submission")
+
+
+def names_in(counts: ir.Table) -> ir.Table:
+    """List the pairs of `stream` and `syndrome` that occur."""
+    return counts.select("stream", "syndrome").distinct().order_by("stream", "syndrome")
+
+
+def cells(counts: ir.Table, moment: ir.Table, replaced: ir.Table, names: ir.Table, *, by: Sequence[str]) -> ir.Table:
+    """Sum counts over cells of (day recorded, `by`, day it happened): the pieces that daily and weekly series add up.
+
+    Gives `recorded_on`, `name`, `by`, `occurred_on`, `count` (int64). Handed in: `moment` (one row: only what was
+    recorded by then counts), `replaced` (submissions that no longer count) and `names` (a number for each pair of
+    stream and syndrome wanted; other pairs are left out). Added up over the days recorded by a moment this equals
+    `daily_counts`; nothing in the expression changes from run to run, so it is compiled once.
+    """
+    known = counts.cross_join(moment)
+    known = known.filter(known.recorded_at <= known.as_of).anti_join(replaced, "submission")
+    named = known.join(names, ["stream", "syndrome"])
+    dated = named.mutate(recorded_on=_city_day(named.recorded_at))
+    keys = ("recorded_on", "name", *by, "occurred_on")
+    return dated.group_by(*keys).agg(count=dated["count"].sum()).order_by(*keys)
+
+
 def last_entries(entries: ir.Table) -> ir.Table:
     """Give the last `seq` of each `writer` that has reached the log: where the exporter goes on."""
     return entries.group_by("writer").agg(seq=entries.seq.max()).order_by("writer")
@@ -95,6 +135,19 @@ def visitors(visits: ir.Table, windows: ir.Table) -> ir.Table:
     return there.group_by("place").agg(visitors=there.person.nunique()).order_by("place")
 
 
+def candidates(pairs: ir.Table, people: ir.Table, *, least: int = 2) -> ir.Table:
+    """Count, for each place that `least` of these people came to, them and everybody: which places to look at closely.
+
+    Gives `place`, `cases`, `visitors` (int64). Pairs hold no day, so this asks about the whole rolled-up time; whoever
+    came again on a day not yet rolled up counts again among the visitors. The places it names first are then counted
+    anew within each case's own window (`visitors`).
+    """
+    mine = pairs.semi_join(people, "person").group_by("place").agg(cases=lambda rows: rows.person.nunique())
+    shared = mine.filter(mine.cases >= least)
+    there = pairs.semi_join(shared, "place").group_by("place").agg(visitors=lambda rows: rows.count())
+    return shared.join(there, "place").select("place", "cases", "visitors").order_by("place")
+
+
 def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     """Find who was where a case was, for at least so many minutes at one time.
 
@@ -117,6 +170,11 @@ def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     lasting = shared.mutate(minutes=(shared.minute_to - shared.minute_from).cast("int32"))
     enough = lasting.filter(lasting.minutes >= minutes)
     return enough.order_by("case_person", "person", "place", "minute_from", "minute_to")
+
+
+def _city_day(instant: ir.TimestampValue) -> ir.DateValue:
+    """Give the Asia/Shanghai day of an instant kept in UTC; UTC+8 all year."""
+    return (instant + ibis.interval(hours=8)).date()
 
 
 def _utc(moment: datetime) -> datetime:

@@ -194,12 +194,11 @@ def test_the_single_case_list_follows_the_law_of_the_day():
 
 
 def test_the_second_look_is_the_chance_of_a_poisson_street():
-    rule = rules_on(TODAY).detector
     counts = np.array([[1.0, 0, 1, 0, 1, 0, 1, 0, 0, 4]])
     draws = np.random.default_rng(7)
     rate = draws.gamma(4.5, 1 / 7, 400_000)  # Jeffreys' posterior of a rate after 4 reports in 7 days
 
-    chance = chance_of(counts, np.full(counts.shape, 4 / 7), rule, gap=9)[0, -1]
+    chance = chance_of(counts, np.full(counts.shape, 4 / 7), baseline=7, gap=2)[0, -1]
 
     assert chance == pytest.approx((draws.poisson(rate) >= 4).mean(), rel=0.05)
 
@@ -221,7 +220,7 @@ def test_the_reports_of_a_real_form_reach_detection(city, viewers, quiet, evenin
 def test_a_failed_run_stands_on_the_desk_and_in_the_journal(city, viewers, monkeypatch, at_noon):
     from citywatch.city.warn import jobs, queries, services
 
-    monkeypatch.setattr(services, "count", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(services, "count_all", lambda *_, **__: 1 / 0)
 
     assert jobs.watch_job().startswith("failed")
     assert "division by zero" in queries.last_run(viewers["duty_officer"]).fault

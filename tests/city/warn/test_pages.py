@@ -30,7 +30,7 @@ def text(response):
 def test_the_inbox_says_in_chinese_what_happened_and_offers_three_answers(client_as, fever_in_huaxiang):
     page = text(client_as("duty_officer").get(reverse("warn:inbox")))
 
-    for words in ("预警研判", "花乡", "“发热”9例", "蓝色", "核实", "关注", "关闭", "最近一次检测", "下限"):
+    for words in ("预警研判", "花乡", "“发热”9例", "蓝色", "核实", "关注", "关闭", "最近一次检测", "不作统计预警"):
         assert words in page
     assert '<svg class="sparkline"' in page
 

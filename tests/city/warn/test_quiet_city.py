@@ -128,18 +128,21 @@ def test_a_run_over_the_whole_city_is_quick(streets):
     assert min(took) < LEAST_ONCE_SECONDS
 
 
-def test_what_daily_runs_stored_is_what_one_look_at_the_end_sees(streets):
+def test_what_a_look_sees_the_daily_runs_have_stored(streets):
     from citywatch.city.warn.models import Signal
 
     fill(streets, seed=4)
+    met = 0
     for back in reversed(range(10)):
-        watch(at=evening(LAST - timedelta(days=back)))
+        night = LAST - timedelta(days=back)
+        watch(at=evening(night))
 
-    recent = Signal.objects.filter(last_day__gte=LAST - timedelta(days=2))
-    stored = {(s.stream, s.syndrome, s.by, s.place_id, s.last_day, s.observed) for s in recent}
-    seen = {
-        (f.key.stream, f.key.syndrome, f.key.by, f.key.street_id, f.last_day, f.observed)
-        for f in look(at=evening(LAST)).findings
-    }
-    assert stored == seen
-    assert seen
+        recent = Signal.objects.filter(last_day__gte=night - timedelta(days=2))
+        stored = {(s.stream, s.syndrome, s.by, s.place_id, s.last_day, s.observed) for s in recent}
+        seen = {
+            (f.key.stream, f.key.syndrome, f.key.by, f.key.place_id, f.last_day, f.observed)
+            for f in look(at=evening(night)).findings
+        }
+        assert seen <= stored  # what only had room for a day, for better company since, stays on the desk
+        met += len(seen)
+    assert met

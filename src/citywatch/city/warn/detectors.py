@@ -1,88 +1,124 @@
-"""Which detector judges which series, and how their alarms become findings. To add one, add a line to `DETECTORS`."""
+"""Which method watches which series with which settings and since when, and how alarms become findings.
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+To add a detector, add a line to `DETECTORS`. The desk changes a line by a dated decision (`settings_on`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
 from citywatch.city.warn.counting import Counted
-from citywatch.city.warn.rules import NOT_WATCHED, DetectorRule, Rules, single_case_diseases
-from citywatch.city.warn.types import Finding
+from citywatch.city.warn.rules import NOT_WATCHED, WEEKLY_STREAMS, DetectorRule, Rules, single_case_diseases
+from citywatch.city.warn.types import Decision, Finding, Ground, Step
 from citywatch.eventlog.schema import EVERYTHING
+from citywatch.mechanisms.labels import Label
 from citywatch.science.detect import Detection
-from citywatch.science.detect.ears import ears_c1, ears_c2, ears_c3
+from citywatch.science.detect.catalogue import METHODS
 from citywatch.science.detect.single_case import single_case
-from citywatch.science.series import past_mean_and_spread
+from citywatch.science.fusion import combined_chance
+from citywatch.science.multiplicity import benjamini_hochberg
+from citywatch.science.series import moving_sum, past_mean_and_spread
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Judge = Callable[[Floats, Rules], Detection]
-Watches = Callable[[Counted, Rules], Flags]
+Looks = NDArray[np.int8]
 
-EARS, SINGLE_CASE = "ears", "single-case"
+EARS, CITYWATCH, SINGLE_CASE, SCHOOL, WEEKLY = "ears", "citywatch", "single-case", "school", "weekly"
+_BEGAN = date(2020, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A method, the family whose signals it shares, the series it watches and what it asks beyond its own alarm."""
+    """One line: the series watched (level, step, streams; none named: all), the method, its settings, since when.
+
+    Detectors of one `family` share a level and a step, and their alarms on one series are one signal. `method` is a
+    name of the catalogue, or "single-case" and "school" for the fixed numbers of the dated rules.
+    """
 
     code: str
     family: str
-    judge: Judge
-    watches: Watches
-    chance: Callable[[DetectorRule], float] | None = None
-    bound_shown: bool = True
+    method: str
+    level: str
+    step: Step
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    since: date = _BEGAN
+    streams: tuple[str, ...] = ()
+    enabled: bool = True
+    because: str = ""
+
+    def describe(self) -> Label:
+        """Say the line in words: what watches what, how, and since when."""
+        told = "，".join(f"{name}={value}" for name, value in self.settings.items())
+        said = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        level, step = _LEVEL_WORDS[self.level], _STEP_WORDS[self.step]
+        return Label(
+            f"自{self.since}起：{self.code}以{self.method}方法监测{level.zh}{step.zh}序列"
+            + (f"（{told}）。" if told else "。"),
+            f"From {self.since}: {self.code} watches {level.en} by {step.en} with {self.method}"
+            + (f" ({said})." if said else "."),
+        )
 
 
-def _syndromes(counted: Counted, _rules: Rules) -> Flags:
-    return np.array([k.syndrome != EVERYTHING and k.stream not in NOT_WATCHED for k in counted.keys], dtype=bool)
-
-
-def _statistical(counted: Counted, rules: Rules) -> Flags:
-    return _syndromes(counted, rules) & ~_single_cases(counted, rules)
-
-
-def _single_cases(counted: Counted, rules: Rules) -> Flags:
-    codes = single_case_diseases(counted.last_day)
-    rule = rules.single_case
-    return np.array([k.stream == rule.stream and k.syndrome in codes for k in counted.keys], dtype=bool)
-
-
-def _c1(counts: Floats, rules: Rules) -> Detection:
-    r = rules.detector
-    return ears_c1(counts, baseline=r.baseline, alpha=r.alpha, min_sigma=r.min_sigma, least=r.least_days)
-
-
-def _c2(counts: Floats, rules: Rules) -> Detection:
-    r = rules.detector
-    return ears_c2(counts, baseline=r.baseline, alpha=r.alpha, min_sigma=r.min_sigma, least=r.least_days)
-
-
-def _c3(counts: Floats, rules: Rules) -> Detection:
-    r = rules.detector
-    return ears_c3(counts, baseline=r.baseline, alpha=r.alpha_c3, min_sigma=r.min_sigma, least=r.least_days)
-
-
-def _one_case(counts: Floats, rules: Rules) -> Detection:
-    return single_case(counts, at_least=rules.single_case.at_least)
-
+_LEVEL_WORDS = {
+    "street": Label("街道", "streets"),
+    "site": Label("点位", "sites"),
+    "district": Label("区", "districts"),
+}
+_STEP_WORDS = {"day": Label("日", "day"), "week": Label("周", "week")}
+_SHORT: Mapping[str, Any] = {"baseline": 7, "least": 5, "alpha": 0.001, "min_sigma": 0.5}
+_SLOW: Mapping[str, Any] = {**_SHORT, "alpha": 0.025}
 
 DETECTORS: tuple[Detector, ...] = (
-    Detector("C2", EARS, _c2, _statistical, chance=lambda rule: rule.chance),
-    Detector("C1", EARS, _c1, _statistical, chance=lambda rule: rule.chance),
-    # C3's bound contains the observation itself (see `ears_c3`), so it is never the one shown.
-    Detector("C3", EARS, _c3, _statistical, chance=lambda rule: rule.chance_c3, bound_shown=False),
-    Detector("single-case", SINGLE_CASE, _one_case, _single_cases),
-)
+    #        code           family       method         level       step    settings
+    Detector("C2",          EARS,        "ears-c2",     "street",   "day",  _SHORT),
+    Detector("C1",          EARS,        "ears-c1",     "street",   "day",  _SHORT),
+    Detector("C3",          EARS,        "ears-c3",     "street",   "day",  _SLOW),
+    Detector("day",         CITYWATCH,   "citywatch",   "street",   "day",  enabled=False),
+    Detector("site-C2",     EARS,        "ears-c2",     "site",     "day",  _SHORT),
+    Detector("site-C1",     EARS,        "ears-c1",     "site",     "day",  _SHORT),
+    Detector("week",        WEEKLY,      "citywatch",   "district", "week", streams=WEEKLY_STREAMS),
+    Detector("single-case", SINGLE_CASE, "single-case", "street",   "day"),
+    Detector("school",      SCHOOL,      "school",      "site",     "day"),
+)  # fmt: skip
 """Within a family the first that alarmed gives the expected number and the bound that pages show, else the first."""
+
+
+def settings_on(day: date, decisions: Sequence[Decision] = ()) -> tuple[Detector, ...]:
+    """The lines in force on a day: the code's, each replaced by the last decision about it valid by then.
+
+    A decision brings a whole method with all its settings; nothing is taken over from the line it replaces. Lines
+    switched off are given with `enabled` False. Of two decisions valid from one day the later decided one holds.
+    """
+    latest: dict[str, Decision] = {}
+    for one in sorted(decisions, key=lambda d: (d.valid_from, d.decided_at)):
+        if one.valid_from <= day:
+            latest[one.detector] = one
+    lines = (_decided(line, latest.get(line.code)) for line in DETECTORS)
+    return tuple(line for line in lines if line.since <= day)
+
+
+def _decided(line: Detector, one: Decision | None) -> Detector:
+    if one is None:
+        return line
+    return replace(
+        line, method=one.method, settings=dict(one.settings), since=one.valid_from, enabled=one.enabled,
+        because=one.because,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """A family's view of its series: rows are the indexes into `Counted.keys`, arrays have the shape (rows, days)."""
+    """A family's view of its series: rows are the indexes into `Counted.keys`, arrays have the shape (rows, steps).
+
+    The first column is step `start` of the series. `looks` says what lets each alarm through to the desk (`_LOOKS`, 0
+    for nothing yet); `observed` is what was judged, which for schools is the sum of a week.
+    """
 
     family: str
     rows: NDArray[np.int64]
@@ -91,48 +127,244 @@ class Verdict:
     score: Floats
     p: Floats
     fired: Mapping[str, Flags]
+    looks: Looks
+    observed: Floats
+    start: int = 0
+    unjudged: int = 0
+
+    @property
+    def series(self) -> int:
+        """How many series were looked at, those included that are too small to alarm whatever a method says."""
+        return int(self.rows.size) + self.unjudged
 
     @property
     def alarm(self) -> Flags:
         return np.asarray(np.logical_or.reduce(list(self.fired.values())))
 
 
-def judge(counted: Counted, rules: Rules) -> list[Verdict]:
-    """Let every family judge the series it watches."""
-    return [_verdict(family, counted, rules) for family in dict.fromkeys(d.family for d in DETECTORS)]
+_LOOKS = ("", "rule", "chance", "persistence", "alarm")
+_LEAST_WEEKS = 2 * 52
+_JUDGED = {"street": 14, "site": 8, "district": 2}
+"""Steps a run judges: an episode in reach of the last days, with the days before that decide on it."""
+_SAMPLE = 8_000
 
 
-def findings(counted: Counted, rules: Rules) -> list[Finding]:
-    """Episodes of alarms that reach into the last days, with the figures of their last alarm day."""
-    return [found for verdict in judge(counted, rules) for found in _episodes(verdict, counted, rules)]
+def judge(
+    counted: Counted, rules: Rules, detectors: Sequence[Detector] | None = None, *, start: int = 0
+) -> list[Verdict]:
+    """Let every family of this level and step judge the series it watches, from step `start` on."""
+    lines = settings_on(counted.last_day) if detectors is None else detectors
+    mine = [d for d in lines if d.enabled and (d.level, d.step) == (counted.level, counted.step)]
+    mine = [d for d in mine if d.method in METHODS or d.method in {SINGLE_CASE, SCHOOL}]
+    families = dict.fromkeys(d.family for d in mine)
+    return [_verdict([d for d in mine if d.family == family], counted, rules, start) for family in families]
 
 
-def _verdict(family: str, counted: Counted, rules: Rules) -> Verdict:
-    members = [d for d in DETECTORS if d.family == family]
-    rows = np.flatnonzero(members[0].watches(counted, rules))
+def findings(
+    grids: Sequence[Counted], rules: Rules, detectors: Sequence[Detector] | None = None
+) -> tuple[list[Finding], int]:
+    """Episodes of alarms that reach into the last days, and how many series could be judged.
+
+    Figures are those of the last alarm step. An episode whose `look` is empty is no finding yet: `told` decides.
+    """
+    found: list[Finding] = []
+    series = 0
+    for counted in grids:
+        start = max(0, counted.counts.shape[1] - _JUDGED[counted.level])
+        for verdict in judge(counted, rules, detectors, start=start):
+            series += verdict.series
+            found += _episodes(verdict, counted, rules)
+    return found, series
+
+
+def told(found: Sequence[Finding], rules: Rules, ground: Ground) -> list[Finding]:
+    """What reaches the desk: alarms that passed a look, the best of the weak that have company, each report once.
+
+    A site whose street already tells the same stream and syndrome adds nothing: they are the same reports.
+    """
+    company = _company(found, rules, ground)
+    kept = [one if one.look else replace(one, look="company") for one in found if one.look or one in company]
+    heard = {(one.key.stream, one.key.syndrome, one.key.place_id) for one in kept if one.key.by == "reporting"}
+    return [
+        one
+        for one in kept
+        if one.key.by != "site"
+        or one.family == SCHOOL
+        or (one.key.stream, one.key.syndrome, ground.street_of.get(one.key.place_id, 0)) not in heard
+    ]
+
+
+def _company(found: Sequence[Finding], rules: Rules, ground: Ground) -> set[Finding]:
+    """Weak alarms of streets where another stream alarms too, the least likely first, as many as the budget has room.
+
+    The other stream may speak in the street itself or, when both together are improbable enough, in a neighbouring one.
+    Every stream is one witness, by the least of its chances.
+    """
+    there: dict[int, list[Finding]] = defaultdict(list)
+    for one in found:
+        if one.key.by in {"reporting", "home"}:
+            there[one.key.place_id].append(one)
+    pairs = list(_pairs(there, ground))
+    if not pairs:
+        return set()
+    table = np.full((len(pairs), max(len(chances) for _, _, chances in pairs)), np.nan)
+    for row, (_, _, chances) in enumerate(pairs):
+        table[row, : len(chances)] = chances
+    together = np.nan_to_num(combined_chance(table, correlation=rules.episode.correlation), nan=1.0)
+    least: dict[int, float] = {}
+    for (street, alone, _), chance in zip(pairs, together.tolist(), strict=True):
+        if alone or chance <= rules.episode.linked_chance:
+            least[street] = min(least.get(street, 1.0), chance)
+    room = rules.budget.company * rules.episode.fresh_days
+    best = sorted(least, key=lambda street: (least[street], street))[:room]
+    return {one for street in best for one in there[street] if not one.look}
+
+
+def _pairs(there: Mapping[int, list[Finding]], ground: Ground) -> Iterator[tuple[int, bool, list[float]]]:
+    """Streets with a weak alarm: the chances of all their streams, and those with each neighbour's further streams."""
+    witnesses = {street: _least_by_stream(those) for street, those in there.items()}
+    for street, own in witnesses.items():
+        if all(one.look for one in there[street]):
+            continue
+        if len(own) > 1:
+            yield street, True, list(own.values())
+        for other in ground.neighbours.get(street, frozenset()):
+            new = [p for stream, p in witnesses.get(other, {}).items() if stream not in own]
+            if new:
+                yield street, False, [*own.values(), *new]
+
+
+def _least_by_stream(found: Sequence[Finding]) -> dict[str, float]:
+    least: dict[str, float] = {}
+    for one in found:
+        p = np.nan if one.p is None else one.p
+        least[one.key.stream] = float(np.fmin(least.get(one.key.stream, np.nan), p))
+    return least
+
+
+def _watched(lines: Sequence[Detector], counted: Counted, rules: Rules) -> NDArray[np.int64]:
+    """The rows a family watches: its streams' syndromes, the single cases apart from the rest."""
+    streams = lines[0].streams
+    single = single_case_diseases(counted.last_day)
+    family = lines[0].family
+
+    def watched(stream: str, syndrome: str) -> bool:
+        if syndrome == EVERYTHING or stream in NOT_WATCHED or (streams and stream not in streams):
+            return False
+        one_is_enough = stream == rules.single_case.stream and syndrome in single
+        if family == SCHOOL:
+            return bool(np.isfinite(rules.school.threshold(syndrome)))
+        return one_is_enough if family == SINGLE_CASE else not (one_is_enough and counted.step == "day")
+
+    keys = counted.columns
+    flags = np.array([watched(stream, syndrome) for stream, syndrome, _ in keys.kinds], dtype=bool)[keys.kind]
+    if family == SCHOOL:
+        flags &= np.isin(keys.place, list(counted.schools))
+    return np.flatnonzero(flags)
+
+
+def _verdict(lines: Sequence[Detector], counted: Counted, rules: Rules, start: int) -> Verdict:
+    rows = _watched(lines, counted, rules)
+    sampled, passed_over, rows = _worth_judging(rows, lines, counted, rules, start)
     counts = counted.counts[rows]
     fired: dict[str, Flags] = {}
     shown: Detection | None = None
-    p = np.full(counts.shape, np.nan)
-    for member in members:
-        detection = member.judge(counts, rules)
+    spread: Floats | None = None
+    observed = counts[:, start:]
+    chances = np.full(observed.shape, np.nan)
+    could_tell = np.zeros(observed.shape, dtype=bool)
+    ruled = np.zeros(observed.shape, dtype=bool)
+    for line in lines:
+        if line.method == SCHOOL:
+            observed = np.nan_to_num(moving_sum(np.nan_to_num(counts), rules.school.days))[:, start:]
+        detection = _detect(line, counts, counted, rules, observed=observed, rows=rows, start=start)
         alarm = detection.alarm
-        if member.chance is not None:
-            chance = chance_of(counts, detection.expected, rules.detector, gap=detection.first)
-            alarm = alarm & _worth_a_look(counts, detection, rules.detector) & (chance <= member.chance(rules.detector))
-            p = np.fmin(p, np.where(alarm, chance, np.nan))
+        if line.method not in {SINGLE_CASE, SCHOOL}:
+            alarm = alarm & _worth_a_look(observed, detection, rules.detector)
+            if spread is None and line.method.startswith("ears-"):
+                spread = dispersion(counted, rows, detection, start, among=sampled)
+            chance = _chance(line, counts, detection, alarm, spread, start=start)
+            least = rules.detector.chance_c3 if line.method == "ears-c3" else rules.detector.chance
+            with np.errstate(invalid="ignore"):
+                alarm = alarm & ~(chance > least)
+            chances = np.fmin(chances, np.where(alarm, chance, np.nan))
+            could_tell |= detection.judged
+        else:
+            ruled |= alarm
         if shown is None:
             shown = detection
-        elif member.bound_shown:
+        elif line.method != "ears-c3":  # C3's bound is what is left after the two days before, no bound of the day
             before = np.logical_or.reduce(list(fired.values()))
             shown = _figures_of(shown, detection, instead=np.isnan(shown.upperbound) | (alarm & ~before))
-        fired[member.code] = alarm
+        fired[line.code] = alarm
     assert shown is not None  # noqa: S101 - a family has a member
-    return Verdict(family, rows, shown.expected, shown.upperbound, shown.score, p, fired)
+    alarms = np.asarray(np.logical_or.reduce(list(fired.values())))
+    spread = np.ones(len(rows)) if spread is None else spread
+    looks = _looks(
+        alarms, chances, lines, rules,
+        ruled=ruled, tested=could_tell.sum(axis=0) + passed_over.sum(axis=0),
+        counts=counts, spread=spread, start=start,
+    )  # fmt: skip
+    return Verdict(
+        lines[0].family, rows, shown.expected, shown.upperbound, shown.score, chances, fired, looks, observed, start,
+        unjudged=len(passed_over),
+    )  # fmt: skip
+
+
+def _worth_judging(
+    rows: NDArray[np.int64], lines: Sequence[Detector], counted: Counted, rules: Rules, start: int
+) -> tuple[Flags, Flags, NDArray[np.int64]]:
+    """Which of many series a run has to judge: those with enough reports to alarm at all, and a fair sample.
+
+    Most of a city's sites see no three rashes in a week. They are tests like any other (the passed over, by step), but
+    what a method would say of them is known. The sample tells how much ordinary days vary; those that could alarm would
+    not, they were chosen for varying. Gives the sampled among the rows to judge, the passed over, and those rows.
+    """
+    every = max(1, rows.size // _SAMPLE)
+    ears = all(line.method.startswith("ears-") for line in lines)
+    if not start or every == 1 or not ears:
+        return np.ones(rows.size, dtype=bool), np.zeros((0, counted.counts.shape[1] - start), dtype=bool), rows
+    told = ~np.isnan(counted.counts[rows, start:])
+    enough = (np.where(told, counted.counts[rows, start:], 0.0) >= rules.detector.least_count).any(axis=1)
+    sampled = np.arange(rows.size) % every == 0
+    kept = enough | sampled
+    return sampled[kept], told[~kept], rows[kept]
+
+
+def _detect(
+    line: Detector, counts: Floats, counted: Counted, rules: Rules,
+    *, observed: Floats, rows: NDArray[np.int64], start: int,
+) -> Detection:  # fmt: skip
+    """The line's method on the whole series, told from `start` on."""
+    if line.method == SINGLE_CASE:
+        return single_case(observed, at_least=rules.single_case.at_least)
+    if line.method == SCHOOL:
+        enough = np.array([rules.school.threshold(counted.keys[row].syndrome) for row in rows.tolist()])[:, np.newaxis]
+        none = np.full(observed.shape, np.nan)
+        return Detection(
+            np.zeros(observed.shape), np.broadcast_to(enough - 1, observed.shape), observed / enough, none,
+            observed >= enough,
+        )  # fmt: skip
+    method = METHODS[line.method]
+    weeks = counted.step == "week"
+    if weeks and counts.shape[1] < _LEAST_WEEKS:  # without two seasons to compare with, nothing is told
+        none = np.full(observed.shape, np.nan)
+        return Detection(none, none, none, none, np.zeros(observed.shape, dtype=bool), start=start)
+    first = np.datetime64(counted.first_day, "D")
+    found = method.judge(
+        counts, method.resolve(line.settings), start=start or None, frequency=52 if weeks else 7,
+        dates=first + np.arange(counts.shape[1]) * np.timedelta64(7 if weeks else 1, "D"),
+    )  # fmt: skip
+    cut = (slice(None), slice(start - found.start, None))
+    return Detection(
+        found.expected[cut], found.upperbound[cut], found.score[cut], found.p_value[cut], found.alarm[cut],
+        first=found.first, start=start,
+    )  # fmt: skip
 
 
 def _worth_a_look(counts: Floats, detection: Detection, rule: DetectorRule) -> Flags:
-    return np.asarray((counts >= rule.least_count) & (counts - detection.expected >= rule.least_excess))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((counts >= rule.least_count) & (counts - detection.expected >= rule.least_excess))
 
 
 def _figures_of(shown: Detection, other: Detection, *, instead: Flags) -> Detection:
@@ -146,42 +378,164 @@ def _figures_of(shown: Detection, other: Detection, *, instead: Flags) -> Detect
     )
 
 
-def chance_of(counts: Floats, mean: Floats, rule: DetectorRule, *, gap: int) -> Floats:
+def _chance(
+    line: Detector, counts: Floats, detection: Detection, alarm: Flags, spread: Floats | None, *, start: int
+) -> Floats:
+    """How likely a count so high is by accident, where it alarms (NaN elsewhere).
+
+    The method's own word, except for EARS, whose normal tail is none.
+    """
+    if not line.method.startswith("ears-"):
+        return np.where(alarm, detection.p_value, np.nan)
+    baseline = int(line.settings.get("baseline", 7))
+    gap = 0 if line.method == "ears-c1" else 2  # C3 reaches two days further back but shares C2's baseline
+    chance = np.full(alarm.shape, np.nan)
+    rows = np.flatnonzero(alarm.any(axis=1))
+    chance[rows] = chance_of(
+        counts[rows], detection.expected[rows], baseline=baseline, gap=gap, start=start,
+        dispersion=None if spread is None else spread[rows],
+    )  # fmt: skip
+    return np.where(alarm, chance, np.nan)
+
+
+def dispersion(
+    counted: Counted, rows: NDArray[np.int64], detection: Detection, start: int, *, among: Flags | None = None
+) -> Floats:
+    """How much more days vary than a Poisson street's: variance over mean, for each row, never below 1.
+
+    Pooled over all series of one stream, syndrome and view, because seven days of one series cannot tell; the last days
+    are left out, lest an outbreak excuse itself. `among` names the rows to pool, a fair sample of all. 1 where fewer
+    than `_ENOUGH` days could be compared.
+    """
+    counts = counted.counts[rows][:, start:]
+    past = slice(None, max(counts.shape[1] - _UNDER_SUSPICION, 0))
+    kind, kinds = counted.columns.kind[rows], len(counted.columns.kinds)
+    mean = detection.expected[:, past]
+    off = counts[:, past] - mean
+    known = ~np.isnan(off)
+    if among is not None:
+        known &= among[:, np.newaxis]
+    squares = np.bincount(kind, np.where(known, off**2, 0.0).sum(axis=1), kinds)
+    # The mean of seven days is itself uncertain: a Poisson day differs from it by its own variance and a seventh.
+    poisson = np.bincount(kind, np.where(known, mean, 0.0).sum(axis=1) * (1 + 1 / 7), kinds)
+    compared = np.bincount(kind, known.sum(axis=1), kinds)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where((compared >= _ENOUGH) & (poisson > 0), np.maximum(squares / poisson, 1.0), 1.0)
+    return np.asarray(ratio[kind])
+
+
+_ENOUGH, _UNDER_SUSPICION = 200, 3
+
+
+def chance_of(
+    counts: Floats, mean: Floats, *, baseline: int, gap: int, start: int = 0, span: int = 1,
+    dispersion: Floats | None = None,
+) -> Floats:  # fmt: skip
     """The chance of so many reports or more on one day, if the rate is what the baseline's days say and no more.
 
-    Jeffreys' posterior of a Poisson rate after n days with a sum s makes the next day negative binomial with size
-    s + 1/2 and probability n / (n + 1) (Riebler 2004; the Bayes detectors of Höhle 2007, Comput Stat 22:571). `gap` is
-    the first day judged, from which the days between baseline and day follow. NaN where nothing could be told.
+    Jeffreys' posterior of a Poisson rate after n days with a sum s makes the sum of the next k days negative binomial
+    with size s + 1/2 and probability n / (n + k) (Riebler 2004; the Bayes detectors of Höhle 2007, Comput Stat 22:571).
+    The baseline's `baseline` days end `gap` days before the day; `mean` holds theirs from `start` on. With `span`
+    above 1, the chance of the sum of the last so many days. Where days vary more than Poisson's, a report is worth
+    1 / `dispersion` (one value a series) of one, on both sides (quasi-likelihood; McCullagh & Nelder 1989, chapter 9).
+    NaN where nothing could be told.
     """
-    lag = max(0, min(gap - rule.baseline, 2))  # C3 reaches two days further back but shares C2's baseline
-    share, _ = past_mean_and_spread(np.where(np.isnan(counts), 0.0, 1.0), width=rule.baseline, gap=lag)
-    days = share * rule.baseline
-    with np.errstate(invalid="ignore"):
-        chance: Floats = np.where(counts > 0, betainc(np.maximum(counts, 1), mean * days + 0.5, 1 / (days + 1)), 1.0)
-    return np.where(np.isnan(mean) | np.isnan(counts), np.nan, chance)
+    known = ~np.isnan(counts)
+    share, _ = past_mean_and_spread(known.astype(np.float64), width=baseline, gap=gap)
+    days = share[:, start:] * baseline
+    width = counts.shape[1]
+    reports, present = np.zeros(counts.shape), np.zeros(counts.shape)
+    for back in range(min(span, width)):
+        reports[:, back:] += np.where(known, counts, 0.0)[:, : width - back]
+        present[:, back:] += known[:, : width - back]
+    worth = 1.0 if dispersion is None else 1.0 / dispersion[:, np.newaxis]
+    reports, present = reports[:, start:], present[:, start:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chance = np.where(
+            reports > 0,
+            betainc(np.maximum(reports, 1) * worth, mean * worth * days + 0.5, present / (days + present)),
+            1.0,
+        )
+    return np.where(np.isnan(mean) | ~known[:, start:], np.nan, chance)
+
+
+def _looks(
+    alarms: Flags, chances: Floats, lines: Sequence[Detector], rules: Rules,
+    *, ruled: Flags, tested: NDArray[np.int64], counts: Floats, spread: Floats, start: int,
+) -> Looks:  # fmt: skip
+    """What lets each alarm through: the night's grid, persistence, a fixed number, or nothing yet."""
+    looks = np.zeros(alarms.shape, dtype=np.int8)
+    share = rules.budget.share.get((lines[0].level, lines[0].step))
+    looks[ruled] = _LOOKS.index("rule")
+    unpriced = alarms & ~ruled & np.isnan(chances)
+    looks[unpriced] = _LOOKS.index("alarm")  # a method without chances cannot be held to a share
+    if share is None:
+        return looks
+    # Two looks share what the night may cost. Every method had its try, and the least of their chances is taken.
+    tries = sum(line.method not in {SINGLE_CASE, SCHOOL} for line in lines)
+    slow = _slow_chances(alarms, chances, lines, rules, counts=counts, spread=spread, start=start)
+    for look, grid in (("persistence", slow), ("chance", np.minimum(chances * tries, 1.0))):
+        for step in range(alarms.shape[1]):
+            column = grid[:, step]
+            if np.isfinite(column).any():
+                among = max(int(tested[step]), int(np.isfinite(column).sum()))
+                found = benjamini_hochberg(column, share=share / 2, tested=among)
+                looks[found.rejected & (looks[:, step] != _LOOKS.index("rule")), step] = _LOOKS.index(look)
+    return looks
+
+
+def _slow_chances(
+    alarms: Flags, chances: Floats, lines: Sequence[Detector], rules: Rules,
+    *, counts: Floats, spread: Floats, start: int,
+) -> Floats:  # fmt: skip
+    """The chance of the last days together, where enough of them alarmed; NaN elsewhere and for weeks."""
+    budget = rules.budget
+    if lines[0].step != "day" or not alarms.size:
+        return np.full(alarms.shape, np.nan)
+    times = np.zeros(alarms.shape)
+    for back in range(budget.span):
+        times[:, back:] += alarms[:, : alarms.shape[1] - back]
+    often = alarms & (times >= budget.days)
+    slow = np.full(alarms.shape, np.nan)
+    rows = np.flatnonzero(often.any(axis=1))
+    if not rows.size:
+        return slow
+    ears = next((line for line in lines if line.method.startswith("ears-")), None)
+    if ears is None:
+        padded = np.pad(chances[rows], ((0, 0), (budget.span - 1, 0)), constant_values=np.nan)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, budget.span, axis=1)
+        together = combined_chance(windows, correlation=rules.episode.correlation)
+    else:
+        baseline, least = int(ears.settings.get("baseline", 7)), ears.settings.get("least")
+        mean, _ = past_mean_and_spread(counts[rows], width=baseline, gap=budget.span - 1, least=least)
+        together = chance_of(
+            counts[rows], mean[:, start:], baseline=baseline, gap=budget.span - 1, start=start, span=budget.span,
+            dispersion=spread[rows],
+        )  # fmt: skip
+    slow[rows] = np.where(often[rows], together, np.nan)
+    return slow
 
 
 def _episodes(verdict: Verdict, counted: Counted, rules: Rules) -> Iterator[Finding]:
+    fresh, gap = (rules.episode.fresh_days, rules.episode.gap_days) if counted.step == "day" else (2, 1)
     alarm = verdict.alarm
-    for at in np.flatnonzero(alarm[:, -rules.episode.fresh_days :].any(axis=1)):
-        days = np.flatnonzero(alarm[at])
-        breaks = np.flatnonzero(np.diff(days) > rules.episode.gap_days)
-        first, last = int(days[breaks[-1] + 1 if breaks.size else 0]), int(days[-1])
+    for at in np.flatnonzero(alarm[:, -fresh:].any(axis=1)):
+        steps = np.flatnonzero(alarm[at])
+        breaks = np.flatnonzero(np.diff(steps) > gap)
+        first, last = int(steps[breaks[-1] + 1 if breaks.size else 0]), int(steps[-1])
         p = float(verdict.p[at, last])
         span = slice(first, last + 1)
+        seen = {int(look) for look in verdict.looks[at, span]} - {0}
         yield Finding(
             key=counted.keys[int(verdict.rows[at])],
             family=verdict.family,
             detectors=tuple(sorted(code for code, flags in verdict.fired.items() if flags[at, span].any())),
-            first_day=_day(counted, first),
-            last_day=_day(counted, last),
-            observed=int(counted.counts[verdict.rows[at], last]),
+            first_day=counted.day(verdict.start + first),
+            last_day=counted.day(verdict.start + last, end=True),
+            observed=int(verdict.observed[at, last]),
             expected=round(float(verdict.expected[at, last]), 4),
             upper=round(float(verdict.upper[at, last]), 4),
             p=None if np.isnan(p) else p,
             score=round(float(verdict.score[at, last]), 4),
+            look=_LOOKS[min(seen, default=0)],
         )
-
-
-def _day(counted: Counted, index: int) -> date:
-    return counted.first_day + timedelta(days=index)

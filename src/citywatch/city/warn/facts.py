@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from citywatch.city.warn import wording
+from citywatch.city.warn import rules, wording
+from citywatch.city.warn.detectors import SCHOOL, SINGLE_CASE
 from citywatch.city.warn.models import HealthEvent, Proposal, Signal
 from citywatch.city.warn.types import EventFacts, ProposalFacts, SeriesKey, SignalFacts
+from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
@@ -17,10 +19,15 @@ def label_of(row: Place | HealthEvent) -> Label:
     return Label(row.name_zh, row.name_en)
 
 
+def key_of(signal: Signal) -> SeriesKey:
+    """The series a stored signal is about."""
+    return SeriesKey(signal.stream, signal.syndrome, signal.by, signal.place_id, signal.step)  # type: ignore[arg-type]
+
+
 def signal_facts(signal: Signal, place: Label) -> SignalFacts:
     return SignalFacts(
         id=signal.pk,
-        key=SeriesKey(signal.stream, signal.syndrome, signal.by, signal.place_id),  # type: ignore[arg-type]
+        key=key_of(signal),
         family=signal.family,
         detectors=tuple(signal.detectors),
         first_day=signal.first_day,
@@ -38,14 +45,27 @@ def signal_facts(signal: Signal, place: Label) -> SignalFacts:
 
 def reason_for(proposal: Proposal, signals: Sequence[Signal] | None = None) -> Label:
     """The why sentence of a proposal."""
-    place = label_of(proposal.place)
-    rows = list(proposal.signals.all()) if signals is None else signals
+    rows = list(proposal.signals.select_related("place")) if signals is None else signals
     return wording.why(
-        place,
-        [signal_facts(signal, place) for signal in rows],
+        label_of(proposal.place),
+        [signal_facts(signal, label_of(signal.place)) for signal in rows],
         positives=len(proposal.positives),
         first_positive_at=proposal.first_positive_at,
         hazard=proposal.hazard,
+    )
+
+
+def reason_for_level(proposal: Proposal, signals: Sequence[Signal]) -> Label:
+    """Why a proposal has its level: the rules are those of the day it was raised."""
+    single = next((signal for signal in signals if signal.family == SINGLE_CASE), None)
+    return wording.level_words(
+        proposal.level,
+        hazard=wording.hazard_words(proposal.hazard, proposal.last_day),
+        positives=len(proposal.positives),
+        single_case=wording.syndrome_words(single.syndrome, single.last_day) if single else None,
+        schools=len({signal.place_id for signal in signals if signal.family == SCHOOL}),
+        streams=proposal.streams,
+        hours=rules.rules_on(day_of(proposal.opened_at)).episode.fusion_hours,
     )
 
 

@@ -16,8 +16,40 @@ from citywatch.mechanisms.lifecycle.types import Lifecycle
 _LEVELS = [(level, rules.LEVEL_WORDS[level].zh) for level in rules.LEVELS]
 
 
+class WatchDecision(JurisdictionModel):
+    """A dated decision on a line of `DETECTORS`: which method, with which settings, from which day on, and why.
+
+    Never changed: a later decision of the same detector takes its place. `settings` holds what differs from the
+    method's published settings; `decided_by` is the journal's name of the person (`Viewer.actor`).
+    """
+
+    VIEW: ClassVar[str] = "warn.view"
+
+    detector = models.CharField(max_length=40)
+    method = models.CharField(max_length=40)
+    settings = models.JSONField(default=dict)
+    enabled = models.BooleanField(default=True)
+    valid_from = models.DateField(db_index=True)
+    because = models.TextField()
+    decided_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["detector", "valid_from", "decided_at"], name="watch_decision_once_per_moment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.detector} by {self.method} from {self.valid_from}"
+
+
 class Run(JurisdictionModel):
-    """One detection run over the city: what it looked at, what it found, or why it failed."""
+    """One detection run over the city: what it looked at, what it found, or why it failed.
+
+    `stages` holds milliseconds by stage (export, count, judge, store); `series` those that could be judged.
+    """
 
     VIEW: ClassVar[str] = "warn.view"
 
@@ -29,6 +61,7 @@ class Run(JurisdictionModel):
     extended = models.PositiveIntegerField(default=0)
     proposals = models.PositiveIntegerField(default=0)
     took_ms = models.PositiveIntegerField(default=0)
+    stages = models.JSONField(default=dict)
     fault = models.TextField(blank=True)
 
     def __str__(self) -> str:
@@ -36,9 +69,11 @@ class Run(JurisdictionModel):
 
 
 class Proposal(WorkedModel):
-    """Fused signals of one street, or positives of one hazard, with a level; nobody has confirmed it yet.
+    """Fused signals of linked places, or positives of one hazard, with a level; nobody has confirmed it yet.
 
-    `hazard` is covid-19, a disease code, or the syndrome of its strongest signal. `positives` holds sample numbers.
+    `hazard` is covid-19, a disease code, or the syndrome of its strongest signal. `positives` holds sample numbers,
+    `grounds` why these signals belong together (`rules.GROUND_WORDS`), `chance` how likely so much independent evidence
+    is by accident (None where a part has no model of chance). `escalated_at` is when a breached limit paged the city.
     """
 
     VIEW: ClassVar[str] = "warn.view"
@@ -56,6 +91,9 @@ class Proposal(WorkedModel):
     first_day = models.DateField()
     last_day = models.DateField()
     score = models.FloatField(default=0.0)
+    grounds = models.JSONField(default=list)
+    chance = models.FloatField(null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
     after = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
@@ -72,18 +110,21 @@ class Proposal(WorkedModel):
 
 
 class Signal(JurisdictionModel):
-    """A detector's claim that one series stood too high in a street, not yet believed by anyone.
+    """A detector's claim that one series stood too high at a place, not yet believed by anyone.
 
-    Figures are of the last alarm day as first known when the run saw them; `expected` and `upper` in reports a day.
+    Figures are of the last alarm day (or the last alarm week, whose days run from Monday to Sunday) as first known when
+    the run saw them; `expected` and `upper` in reports a step. `look` is what let it through (`rules.LOOK_WORDS`).
     """
 
     VIEW: ClassVar[str] = "warn.view"
 
     fingerprint = models.CharField(max_length=64, unique=True)
-    family = models.CharField(max_length=16)
+    family = models.CharField(max_length=24)
+    step = models.CharField(max_length=4, choices=[("day", "day"), ("week", "week")], default="day")
+    look = models.CharField(max_length=16, default="chance")
     stream = models.CharField(max_length=24)
     syndrome = models.CharField(max_length=40)
-    by = models.CharField(max_length=10, choices=[("reporting", "reporting"), ("home", "home")])
+    by = models.CharField(max_length=10, choices=[(by, by) for by in rules.VIEWS])
     detectors = models.JSONField(default=list)
     first_day = models.DateField()
     last_day = models.DateField(db_index=True)

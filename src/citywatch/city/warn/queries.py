@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
@@ -12,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from citywatch.city.registry.queries import place_facts
 from citywatch.city.warn import facts, rules
-from citywatch.city.warn.counting import Counted, count, sites
-from citywatch.city.warn.detectors import judge
-from citywatch.city.warn.facts import label_of, reason_for, signal_facts
+from citywatch.city.warn.counting import Counted, count_series, sites, watch_decisions
+from citywatch.city.warn.detectors import judge, settings_on
+from citywatch.city.warn.facts import key_of, label_of, reason_for, signal_facts
 from citywatch.city.warn.models import HealthEvent, Proposal, Run, Signal
 from citywatch.city.warn.types import (
     EventFacts,
@@ -52,6 +53,7 @@ _SPARK_DAYS = 21
 _CHART_DAYS = 35
 _HISTORY = 50
 _SUBJECT = "warn.proposal"
+_BY_STREET = ("reporting", "home")
 
 
 def inbox(
@@ -90,8 +92,8 @@ def proposal_facts(viewer: Viewer, proposal_id: int) -> ProposalFacts:
 def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: int | None = None) -> ProposalPage:
     """Everything the desk looks at before it answers; figures are counted anew as known at `at`."""
     row = _proposal(viewer, proposal_id)
-    place = label_of(row.place)
-    signals = sorted((signal_facts(s, place) for s in row.signals.all()), key=lambda s: (s.family, -s.score))
+    rows = row.signals.select_related("place")
+    signals = sorted((signal_facts(s, label_of(s.place)) for s in rows), key=lambda s: (s.family, -s.score))
     shown = next((s for s in signals if s.id == signal_id), signals[0] if signals else None)
     return ProposalPage(
         row=row,
@@ -99,12 +101,44 @@ def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: 
         signals=tuple(signals),
         shown=shown,
         chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
-        sites=_sites(shown.key, at=at) if shown else (),
+        sites=_sites(shown.key, at=at) if shown and shown.key.by in _BY_STREET else (),
         similar=tuple(_similar(viewer, row)),
         clocks=tuple(clocks_of(row)),
         history=tuple(_history(viewer, row.pk)),
         moves=tuple(row.moves_for(viewer)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why a proposal has its level, and whether the desk's closing still silences more of the same."""
+
+    level: Label
+    grounds: tuple[Label, ...]
+    chance: float | None
+    looks: dict[int, Label]
+    closed_on: date | None = None
+    muted_until: date | None = None
+
+
+def standing(viewer: Viewer, proposal_id: int, *, at: datetime) -> Standing:
+    """Say why this proposal stands where it stands."""
+    row = _proposal(viewer, proposal_id)
+    signals = list(row.signals.select_related("place"))
+    told = Standing(
+        level=facts.reason_for_level(row, signals),
+        grounds=tuple(rules.GROUND_WORDS[ground] for ground in row.grounds if ground in rules.GROUND_WORDS),
+        chance=row.chance,
+        looks={signal.pk: rules.LOOK_WORDS.get(signal.look, Label(signal.look, signal.look)) for signal in signals},
+    )
+    if row.state != "closed":
+        return told
+    closing = Entry.objects.filter(subject_kind=_SUBJECT, subject_id=row.pk, kind="warn.proposal_close")
+    closed_at = closing.order_by("-at").values_list("at", flat=True).first()
+    if closed_at is None:
+        return told
+    silent = closed_at + timedelta(days=rules.rules_on(day_of(at)).episode.muted_days)
+    return replace(told, closed_on=day_of(closed_at), muted_until=day_of(silent) if silent > at else None)
 
 
 def open_events(viewer: Viewer) -> list[EventFacts]:
@@ -188,6 +222,7 @@ def remembered_reasons(viewer: Viewer, move: str, *, language: str, most: int = 
 
 
 def rule_texts(on: date) -> tuple[Label, ...]:
+    """The dated rules in force on a day; which method watches what is on a page of its own (`decisions.lines`)."""
     return rules.rules_on(on).describe()
 
 
@@ -218,7 +253,7 @@ def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
 def _facts(rows: Collection[Proposal]) -> dict[int, ProposalFacts]:
     ids = [row.pk for row in rows]
     signals: dict[int, list[Signal]] = defaultdict(list)
-    for signal in Signal.objects.filter(proposal__in=ids).order_by("pk"):
+    for signal in Signal.objects.filter(proposal__in=ids).select_related("place").order_by("pk"):
         signals[signal.proposal_id].append(signal)
     event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
     clocks = _running_clocks(rows)
@@ -242,27 +277,33 @@ def _sparks(rows: Sequence[Proposal], *, at: datetime) -> dict[int, tuple[float 
         strongest[signal.proposal_id] = signal
     if not strongest:
         return {}
-    counted = count(at, days=_SPARK_DAYS)
-    keys = {
-        pk: SeriesKey(s.stream, s.syndrome, s.by, s.place_id)  # type: ignore[arg-type]
-        for pk, s in strongest.items()
-    }
-    found = {pk: counted.row(key) for pk, key in keys.items()}
-    return {pk: tuple(_told(row)) for pk, row in found.items() if row is not None}
+    grids: dict[tuple[str, str], Counted] = {}
+    found: dict[int, tuple[float | None, ...]] = {}
+    for pk, signal in strongest.items():
+        key = key_of(signal)
+        scale = ("street" if key.by in _BY_STREET else key.by, key.step)
+        if scale not in grids:
+            grids[scale] = count_series(at, key)
+        series = grids[scale].row(key)
+        if series is not None:
+            found[pk] = tuple(_told(series[-_SPARK_DAYS:]))
+    return found
 
 
 def _chart(key: SeriesKey, *, family: str, at: datetime) -> dict[str, object] | None:
-    counted = count(at)
+    """The last steps of a series as the detectors in force judge it now: days, or weeks by their Monday."""
+    counted = count_series(at, key)
     row = counted.row(key)
     if row is None:
         return None
-    alone = Counted((key,), counted.first_day, counted.last_day, row[np.newaxis, :])
-    for verdict in judge(alone, rules.rules_on(counted.last_day)):
+    alone = replace(counted, keys=(key,), counts=row[np.newaxis, :])
+    lines = settings_on(day_of(at), watch_decisions(at))
+    for verdict in judge(alone, rules.rules_on(counted.last_day), lines):
         if verdict.family == family and verdict.rows.size:
             tail = slice(-_CHART_DAYS, None)
             return {
                 "days": counted.days[tail],
-                "observed": _told(row[tail]),
+                "observed": _told(verdict.observed[0, tail]),
                 "expected": _told(verdict.expected[0, tail]),
                 "upper": _told(verdict.upper[0, tail]),
                 "alarm": verdict.alarm[0, tail].astype(int).tolist(),

@@ -9,12 +9,13 @@ from django.db import transaction
 
 from citywatch.city.registry.queries import city_place
 from citywatch.city.warn import rules, wording
-from citywatch.city.warn.counting import count, digest_of
-from citywatch.city.warn.detectors import findings
+from citywatch.city.warn.counting import count_all, digest_of, watch_decisions
+from citywatch.city.warn.detectors import findings, settings_on, told
 from citywatch.city.warn.facts import label_of, reason_for
-from citywatch.city.warn.gathering import OPEN, raise_level, record_findings
+from citywatch.city.warn.gathering import OPEN, ground_of, raise_level, record_findings
 from citywatch.city.warn.models import Alert, HealthEvent, Proposal, Run
-from citywatch.city.warn.types import RunFacts
+from citywatch.city.warn.types import Evidence, Finding, Level, RunFacts
+from citywatch.eventlog.segments import Version
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.journal import export
@@ -24,6 +25,7 @@ from citywatch.mechanisms.journal.reacting import fault_of
 from citywatch.mechanisms.jurisdiction.models import Place, must
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.lifecycle.services import advance, begin, start_clock
 
 
@@ -36,36 +38,89 @@ def watch(*, at: datetime, by: Viewer | None = None, force: bool = False) -> Run
     """Run detection over the city as known at `at` and store what it finds.
 
     The same moment twice changes nothing. A run is skipped, and leaves no trace, when no report has come since the
-    last one and the day is the same; `force` runs it anyway.
+    last one and the day is the same; `force` runs it anyway. Proposals left unanswered go up whether it runs or not.
     """
-    started = time.perf_counter()
+    by = by or detector_viewer()
+    escalated = escalate_late(at=at, by=by)
+    timed = _Stages()
     export.catch_up()
     version = export.store().pin()
     digest = digest_of(version)
+    timed.ends("export")
     if not force and _nothing_new(digest, at):
-        return RunFacts(at=at, skipped=True)
-    counted = count(at, version=version)
+        return RunFacts(at=at, skipped=True, escalated=escalated)
     ruled = rules.rules_on(day_of(at))
-    found = findings(counted, ruled)
+    found, series = _find(at, version, ruled, timed)
     with transaction.atomic():
         _alone()
-        raised, extended, proposals = record_findings(found, counted, ruled, at=at, by=by or detector_viewer())
-        took = round((time.perf_counter() - started) * 1000)
+        raised, extended, proposals = record_findings(found, ruled, last_day=day_of(at), at=at, by=by)
+        timed.ends("store")
         Run.objects.create(
-            place=city_place(), at=at, log_version=version.number, log_digest=digest, series=len(counted.keys),
-            raised=raised, extended=extended, proposals=proposals, took_ms=took,
+            place=city_place(), at=at, log_version=version.number, log_digest=digest, series=series, raised=raised,
+            extended=extended, proposals=proposals, took_ms=timed.took, stages=timed.stages,
         )  # fmt: skip
-    return RunFacts(at, len(counted.keys), raised, extended, proposals, took, findings=tuple(found))
+    return RunFacts(
+        at, series, raised, extended, proposals, timed.took, findings=tuple(found), stages=timed.stages,
+        escalated=escalated,
+    )  # fmt: skip
 
 
 def look(*, at: datetime) -> RunFacts:
     """What a run at `at` would have found with what was known then; stores nothing."""
-    started = time.perf_counter()
+    timed = _Stages()
     export.catch_up()
-    counted = count(at)
-    found = findings(counted, rules.rules_on(day_of(at)))
-    took = round((time.perf_counter() - started) * 1000)
-    return RunFacts(at, len(counted.keys), took_ms=took, findings=tuple(found))
+    version = export.store().pin()
+    timed.ends("export")
+    found, series = _find(at, version, rules.rules_on(day_of(at)), timed)
+    return RunFacts(at, series, took_ms=timed.took, findings=tuple(found), stages=timed.stages)
+
+
+class _Stages:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self.stages: dict[str, int] = {}
+
+    def ends(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.stages[stage] = round((now - self._last) * 1000)
+        self._last = now
+
+    @property
+    def took(self) -> int:
+        return round((self._last - self._began) * 1000)
+
+
+def _find(at: datetime, version: Version, ruled: rules.Rules, timed: _Stages) -> tuple[list[Finding], int]:
+    """What reaches the desk of everything judged at `at`, and how many series could be judged."""
+    grids = count_all(at, version=version)
+    timed.ends("count")
+    episodes, series = findings(grids.counted, ruled, settings_on(day_of(at), watch_decisions(at)))
+    found = told(episodes, ruled, ground_of({one.key.place_id for one in episodes}, ruled)) if episodes else []
+    timed.ends("judge")
+    return found, series
+
+
+@transaction.atomic
+def escalate_late(*, at: datetime, by: Viewer | None = None) -> int:
+    """Take proposals nobody answered within their limit up to the city's desk, once for each limit; how many."""
+    late = Clock.objects.filter(
+        subject_kind="warn.proposal", code__in=rules.CLOCKS.values(), stopped_at__isnull=True, due_at__lt=at
+    )
+    waiting = Proposal.objects.select_for_update(of=("self",)).select_related("place").filter(
+        pk__in=list(late.values_list("subject_id", flat=True)), state="new", escalated_at__isnull=True
+    )  # fmt: skip
+    page = rules.rules_on(day_of(at)).late.page
+    proposals = list(waiting.order_by("pk"))
+    for proposal in proposals:
+        proposal.escalated_at = at
+        proposal.save(update_fields=["escalated_at"])
+        journal.record(
+            "warn.proposal_escalated", place=proposal.place, by=by or detector_viewer(), at=at, subject=proposal,
+            level=proposal.level, to=page[cast("Level", proposal.level)],
+        )  # fmt: skip
+    return len(proposals)
 
 
 @transaction.atomic
@@ -78,7 +133,7 @@ def note_failure(error: Exception, *, at: datetime) -> None:
 
 @transaction.atomic
 def raise_red(*, hazard: str, sample_id: int, street_code: str, at: datetime, by: Viewer | None = None) -> int:
-    """Bring a laboratory positive before the desk: one red proposal for each episode of a hazard.
+    """Bring a laboratory positive before the desk: one proposal for each episode of a hazard, red by `LevelRule`.
 
     A positive already counted changes nothing. The first of an episode takes over an open proposal of its street, or
     opens one; later ones, wherever they are found, raise its count. Returns the proposal's number.
@@ -88,6 +143,7 @@ def raise_red(*, hazard: str, sample_id: int, street_code: str, at: datetime, by
     ruled = rules.rules_on(day_of(at))
     since = at - timedelta(days=ruled.episode.red_gap_days)
     episode = Proposal.objects.select_for_update().filter(hazard=hazard, last_positive_at__gte=since)
+    episode = episode.exclude(state="joined")
     proposal = episode.exclude(state="closed").order_by("-opened_at").first()
     if proposal is not None:
         _add_positive(proposal, sample_id, at=at, by=by)
@@ -106,13 +162,14 @@ def raise_red(*, hazard: str, sample_id: int, street_code: str, at: datetime, by
         proposal.hazard = hazard
         _add_positive(proposal, sample_id, at=at, by=by)
         return int(proposal.pk)
+    level = _level_of_positives(ruled, hazard, 1, at)
     proposal = Proposal(
-        place=place, level="red", hazard=hazard, streams=["lab"], positives=[sample_id], first_positive_at=at,
+        place=place, level=level, hazard=hazard, streams=["lab"], positives=[sample_id], first_positive_at=at,
         last_positive_at=at, opened_at=at, first_day=day, last_day=day, after=closed,
         fingerprint=rules.proposal_fingerprint(hazard, place.code, at.isoformat(), str(sample_id)),
     )  # fmt: skip
-    begin(proposal, "warn.proposal_raised", by=by, at=at, level="red", hazard=hazard, streams=["lab"], sample=sample_id)
-    start_clock(rules.CLOCKS["red"], proposal, at=at)
+    begin(proposal, "warn.proposal_raised", by=by, at=at, level=level, hazard=hazard, streams=["lab"], sample=sample_id)
+    start_clock(rules.CLOCKS[level], proposal, at=at)
     return int(proposal.pk)
 
 
@@ -239,4 +296,10 @@ def _add_positive(proposal: Proposal, sample_id: int, *, at: datetime, by: Viewe
         "warn.positive_added", place=proposal.place, by=by, at=at, subject=proposal, sample=sample_id,
         positives=len(proposal.positives), hazard=proposal.hazard,
     )  # fmt: skip
-    raise_level(proposal, "red", at=at, by=by)
+    level = _level_of_positives(rules.rules_on(day_of(at)), proposal.hazard, len(proposal.positives), at)
+    raise_level(proposal, level, at=at, by=by)
+
+
+def _level_of_positives(ruled: rules.Rules, hazard: str, number: int, at: datetime) -> Level:
+    class_a = rules.managed_as_a(hazard, day_of(at))
+    return ruled.level.level(Evidence(frozenset({"lab"}), positives=number, class_a=class_a))

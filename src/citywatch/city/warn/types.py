@@ -7,26 +7,55 @@ from typing import Any, Literal
 
 from citywatch.mechanisms.labels import Label
 
-By = Literal["reporting", "home"]
+By = Literal["reporting", "home", "site", "district", "city"]
+Step = Literal["day", "week"]
 Level = Literal["blue", "yellow", "orange", "red"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class SeriesKey:
-    """One series of daily counts: a stream's syndrome in a street, by where it was reported or where people live."""
+    """One series of counts: a stream's syndrome at a place, by day or by ISO week.
+
+    `by` says what the place is: the street that reported, the street where people live, one site, one district or the
+    city.
+    """
 
     stream: str
     syndrome: str
     by: By
-    street_id: int
+    place_id: int
+    step: Step = "day"
+
+    @property
+    def street_id(self) -> int:
+        """The place under the name it had when every series was a street's."""
+        return self.place_id
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A dated decision on one line of `DETECTORS`: the whole method and settings that replace the code's from a day on.
+
+    `settings` are all that differ from the method's published ones; nothing is taken over from the line replaced.
+    """
+
+    detector: str
+    method: str
+    settings: Mapping[str, Any]
+    enabled: bool
+    valid_from: date
+    because: str
+    decided_at: datetime
+    decided_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A machine's claim before it is stored: one episode of alarms in one series.
 
-    Figures are those of the last alarm day, in reports a day. `p` is the chance of such a count under the baseline,
-    None where the rule has no model of chance; `score` is how many standard deviations the count stands above it.
+    Figures are those of the last alarm day (or week), in reports a day (or week). `p` is the chance of such a count
+    under the baseline, None where the rule has no model of chance; `score` is how many standard deviations the count
+    stands above it. `look` is what let it through (`rules.LOOK_WORDS`).
     """
 
     key: SeriesKey
@@ -39,15 +68,33 @@ class Finding:
     upper: float
     p: float | None
     score: float
+    look: str = "chance"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """How places belong together: the street of a site, the neighbours of a street, the school or market around a site.
+
+    `setting_of` names a site's school or market by its kind and number.
+    """
+
+    street_of: Mapping[int, int] = field(default_factory=dict)
+    neighbours: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    setting_of: Mapping[int, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for a proposal: the streams of its best 72 hours, single-case diseases, laboratory positives."""
+    """What speaks for a proposal: the streams of its best 72 hours, single-case diseases, laboratory positives.
+
+    `schools` counts schools over their threshold; `class_a` says whether the positives' disease is managed as class A.
+    """
 
     streams: frozenset[str]
     single_cases: int = 0
     positives: int = 0
+    schools: int = 0
+    class_a: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +228,5 @@ class RunFacts:
     skipped: bool = False
     fault: str = ""
     findings: tuple[Finding, ...] = field(default=(), repr=False)
+    stages: Mapping[str, int] = field(default_factory=dict, repr=False)
+    escalated: int = 0

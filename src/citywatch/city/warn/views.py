@@ -1,4 +1,6 @@
-"""The duty desk's pages: the inbox, a proposal with its grounds, a verified event."""
+"""The desk's pages: the inbox, a proposal with its grounds, a verified event, who watches what, and feedback."""
+
+from datetime import date
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,7 +10,8 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from citywatch.city.registry.access import signed_in
-from citywatch.city.warn import queries, rules, services
+from citywatch.city.warn import decisions, queries, rules, services
+from citywatch.city.warn import feedback as feedbacks
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -53,11 +56,96 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     page = queries.proposal_page(viewer, proposal_id, at=at, signal_id=signal_id)
     context = {
         "page": page,
+        "standing": queries.standing(viewer, proposal_id, at=at),
         "reasons": _reasons(viewer),
         "keys": _KEYS,
         "rules": queries.rule_texts(page.facts.opened_at.astimezone(clock.SHANGHAI).date()),
     }
     return render(request, "warn/proposal.html", context)
+
+
+@require_GET
+@signed_in("warn.view")
+def feedback(request: HttpRequest) -> HttpResponse:
+    """What the desk's answers say about detection: precision, load, answer times, silent sources."""
+    weeks = _number(request.GET.get("weeks"), 4)
+    found = feedbacks.feedback(_viewer(request), at=clock.now(), weeks=weeks)
+    series = [
+        {
+            "name": str(rules.PROPOSAL.states[state]),
+            "values": [None if states is None else states[state] for _, states in found.by_week],
+        }
+        for state in feedbacks.VERDICTS
+    ]
+    context = {
+        "found": found,
+        "periods": list(feedbacks.PERIODS.items()),
+        "curve": {"days": [day.isoformat() for day, _ in found.by_week], "series": series},
+    }
+    return render(request, "warn/feedback.html", context)
+
+
+@require_GET
+@signed_in("warn.view")
+def detectors(request: HttpRequest) -> HttpResponse:
+    """Which method watches which series, with which settings, since when and by whose decision."""
+    viewer, at = _viewer(request), clock.now()
+    context = {
+        "lines": decisions.lines(viewer, at=at),
+        "decisions": decisions.history(viewer, at=at),
+        "rules": queries.rule_texts(clock.day_of(at)),
+        "may_set": viewer.may_anywhere(decisions.SET),
+    }
+    return render(request, "warn/detectors.html", context)
+
+
+@require_GET
+@signed_in("warn.set_detectors")
+def detector(request: HttpRequest, detector: str) -> HttpResponse:
+    """Choose another method or other settings for a detector, and see what they would have changed; stores nothing."""
+    viewer, at = _viewer(request), clock.now()
+    line = decisions.line_on(detector, at=at)
+    asked = request.GET
+    told = {name.removeprefix("s-"): str(text) for name, text in asked.items() if name.startswith("s-")}
+    enabled = asked.get("on", "1" if line.enabled else "0") != "0"
+    first_look = "do" not in asked
+    if first_look:
+        choice = decisions.as_it_stands(line)
+    else:
+        # Another method's settings are not this one's: after choosing it, they start as published.
+        method = asked.get("method", "")
+        kept = told if asked["do"] == "try" or method == line.detector.method else {}
+        choice = decisions.choose(detector, method, kept, enabled=enabled, at=at)
+    run = decisions.simulate(choice, by=viewer, at=at) if asked.get("do") == "try" else None
+    context = {
+        "line": line,
+        "chosen": choice.method,
+        "enabled": choice.enabled,
+        "methods": line.methods,
+        "fields": decisions.fields(choice),
+        "method": decisions.described(choice.method),
+        "proposed": decisions.setting_words(choice.method, choice.settings),
+        "run": run,
+        "weeks": _weeks(run) if run else {},
+        "today": clock.day_of(at),
+    }
+    return render(request, "warn/detector.html", context)
+
+
+@require_POST
+@signed_in("warn.set_detectors")
+def decide(request: HttpRequest, detector: str) -> HttpResponse:
+    """Put a change that was tried on the past in force from a day on."""
+    decisions.decide(
+        request.POST.get("sealed", ""),
+        detector=detector,
+        valid_from=_day(request.POST.get("valid_from", "")),
+        by=_viewer(request),
+        at=clock.now(),
+        because=_because(request),
+    )
+    messages.success(request, gettext("Decided and journaled."))
+    return _to("warn:detectors")
 
 
 @require_POST
@@ -150,6 +238,27 @@ def _number(text: str | None, otherwise: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12:
         raise Refusal(f"{text[:20]!r} is not a number; use the links of the page.", zh="编号无效；请使用页面上的链接。")
     return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refusal(f"{text[:20]!r} is no day; write it as 2020-06-11.", zh="日期无效；请写成2020-06-11。") from None
+
+
+def _weeks(run: decisions.DryRun) -> dict[str, object]:
+    """The dry run's weeks for the chart."""
+    series = {
+        gettext("as it is"): [one.now for one in run.by_week],
+        gettext("as it would have been"): [one.then for one in run.by_week],
+        gettext("gained"): [one.gained for one in run.by_week],
+        gettext("lost"): [one.lost for one in run.by_week],
+    }
+    return {
+        "days": [one.day.isoformat() for one in run.by_week if one.day],
+        "series": [{"name": name, "values": values} for name, values in series.items()],
+    }
 
 
 def _to(name: str, *args: int) -> HttpResponseRedirect:

@@ -1,19 +1,25 @@
 """The API of warning: proposals, the desk's answers, events, alerts and signals."""
 
+import json
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Router, Schema, Status
 
-from citywatch.city.warn import queries, services
+from citywatch.city.warn import decisions, queries, services
+from citywatch.city.warn import feedback as feedbacks
+from citywatch.city.warn.feedback import Share, Tally
 from citywatch.city.warn.types import EventFacts, ProposalFacts, SignalFacts
+from citywatch.interop.tables.write import Cell, csv_bytes
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.labels import Label
 from citywatch.server.api.asking import asker
 from citywatch.server.api.reading import Day, RowId
 
 router = Router(tags=["warn"])
+
+_CSV = {"responses": {200: {"description": "OK", "content": {"text/csv": {"schema": {"type": "string"}}}}}}
 
 
 class Words(Schema):
@@ -118,6 +124,169 @@ class EvidenceOut(Schema):
     clocks: list[ClockOut]
 
 
+class ShareOut(Schema):
+    """A part of a whole with its 95% Wilson interval; null where the whole is 0."""
+
+    part: int
+    of: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class TallyOut(Schema):
+    """How the proposals of one group fared; `no_data` where nobody who could have reported did."""
+
+    code: str
+    label: Words
+    no_data: bool
+    raised: int | None
+    verified: int | None
+    closed: int | None
+    watched: int | None
+    waiting: int | None
+    ppv: ShareOut
+    heard_district_weeks: float
+    per_district_week: float | None
+    median_answer_minutes: float | None
+    answered: int
+    in_time: ShareOut
+
+
+class ReasonOut(Schema):
+    """Why proposals were closed."""
+
+    text: Words
+    number: int
+
+
+class WeekOut(Schema):
+    """Proposals raised in seven days by what became of them; null where nobody reported."""
+
+    first_day: date
+    states: dict[str, int] | None
+
+
+class SilenceOut(Schema):
+    """A district's sites that owe a stream and sent nothing in the period."""
+
+    district: Words
+    stream: Words
+    expected: int
+    silent: int
+    sites: list[Words]
+
+
+class FeedbackOut(Schema):
+    """What the desk's answers say about detection."""
+
+    first_day: date
+    last_day: date
+    weeks: int
+    log_since: date | None
+    total: TallyOut
+    rules: list[TallyOut]
+    streams: list[TallyOut]
+    levels: list[TallyOut]
+    districts: list[TallyOut]
+    by_week: list[WeekOut]
+    reasons: list[ReasonOut] | None
+    silent: list[SilenceOut]
+    open_now: int
+    overdue_now: int
+
+
+class LineOut(Schema):
+    """A detector as it stands; `settings` are those that differ from the method's published ones."""
+
+    code: str
+    label: Words
+    watches: list[Words]
+    method: str
+    settings: dict[str, Any]
+    enabled: bool
+    since: date
+    decided_by: str | None
+    because: str | None
+    signals_7: int
+    signals_28: int
+    ppv_28: ShareOut | None
+    per_district_week_28: float | None
+
+
+class DecidedOut(Schema):
+    """A decision on a detector; it is never changed, a later one takes its place."""
+
+    id: int
+    detector: str
+    enabled: bool
+    method: Words
+    valid_from: date
+    decided_at: datetime
+    by: str
+    because: str
+    in_force: bool
+    shown: dict[str, Any]
+
+
+class ChoiceIn(Schema):
+    """A method with the settings that differ from its published ones."""
+
+    method: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    enabled: bool = True
+
+
+class DifferenceOut(Schema):
+    """Signals of a week or a district as it is and as it would have been."""
+
+    label: Words
+    day: date | None
+    now: int
+    then: int
+    gained: int
+    lost: int
+    load_now: float | None
+    load_then: float | None
+
+
+class EventChangeOut(Schema):
+    """When the first signal near a verified event came; null where none did."""
+
+    event_id: int
+    title: Words
+    now: date | None
+    then: date | None
+    verdict: Literal["same", "neither", "missed", "found", "earlier", "later"]
+
+
+class DryRunOut(Schema):
+    """What would have been different; `sealed` is what a decision takes."""
+
+    first_day: date
+    last_day: date
+    days: int
+    whole_year: bool
+    series: int
+    signals: DifferenceOut
+    proposals_now: int
+    proposals_then: int
+    load_now: float | None
+    load_then: float | None
+    by_week: list[DifferenceOut]
+    by_district: list[DifferenceOut]
+    events: list[EventChangeOut]
+    sealed: str
+
+
+class DecisionIn(Schema):
+    """The seal of a dry run, from which day it holds, and why."""
+
+    sealed: str
+    valid_from: Day
+    because: str
+
+
 class AnswerIn(Schema):
     """Why."""
 
@@ -210,6 +379,153 @@ def end(request: HttpRequest, event_id: RowId, given: AnswerIn) -> Status[None]:
     """Say that an event is over."""
     services.end_event(event_id, by=asker(request, "warn.triage"), at=clock.now(), because=given.because)
     return Status(204, None)
+
+
+@router.get("/feedback", response=FeedbackOut)
+def feedback(request: HttpRequest, weeks: int = 4) -> dict[str, object]:
+    """Say how the proposals of the last 4, 13 or 52 weeks fared: precision, load, answer times, silent sources."""
+    found = feedbacks.feedback(asker(request, "warn.view"), at=clock.now(), weeks=weeks)
+    plain = ("first_day", "last_day", "weeks", "log_since", "open_now", "overdue_now")
+    grouped = ("rules", "streams", "levels", "districts")
+    return {
+        **{name: getattr(found, name) for name in plain},
+        **{name: [_tally(one) for one in getattr(found, name)] for name in grouped},
+        "total": _tally(found.total),
+        "by_week": [{"first_day": day, "states": states} for day, states in found.by_week],
+        "reasons": None
+        if found.reasons is None
+        else [{"text": _words(one.text), "number": one.number} for one in found.reasons],
+        "silent": [
+            {"district": _words(one.district), "stream": _words(one.stream), "expected": one.expected,
+             "silent": len(one.sites), "sites": [_words(site.name) for site in one.sites]}
+            for one in found.silent
+        ],
+    }  # fmt: skip
+
+
+@router.get("/feedback.csv", url_name="warn_feedback_csv", openapi_extra=_CSV, response={200: None})
+def feedback_csv(request: HttpRequest, weeks: int = 4) -> HttpResponse:
+    """The same figures as a table for a spreadsheet; an empty cell is no data, never zero."""
+    found = feedbacks.feedback(asker(request, "warn.view"), at=clock.now(), weeks=weeks)
+    rows = [_cells(kind, one) for kind, tallies in found.groups for one in tallies]
+    name = f"feedback-{found.first_day:%Y%m%d}-{found.last_day:%Y%m%d}.csv"
+    return HttpResponse(
+        csv_bytes(_COLUMNS, rows),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get("/detectors", response=list[LineOut])
+def detectors(request: HttpRequest) -> list[dict[str, object]]:
+    """Say which method watches what, with which settings, since when and by whose decision."""
+    return [_line(one) for one in decisions.lines(asker(request, "warn.view"), at=clock.now())]
+
+
+@router.get("/detectors/decisions", response=list[DecidedOut])
+def detector_decisions(request: HttpRequest) -> list[dict[str, object]]:
+    """List every decision on a detector, newest first."""
+    names = ("id", "enabled", "valid_from", "decided_at", "by", "because", "in_force", "shown")
+    return [
+        {**{name: getattr(one, name) for name in names}, "detector": one.code, "method": _words(one.method)}
+        for one in decisions.history(asker(request, "warn.view"), at=clock.now())
+    ]
+
+
+@router.post("/detectors/{code}/dry-run", response=DryRunOut)
+def try_detector(request: HttpRequest, code: str, given: ChoiceIn) -> dict[str, object]:
+    """Try a change on the past year, or as far back as the reports go; stores nothing."""
+    viewer, at = asker(request, decisions.SET), clock.now()
+    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.settings.items()}
+    choice = decisions.choose(code, given.method, told, enabled=given.enabled, at=at)
+    return _dry_run(decisions.simulate(choice, by=viewer, at=at))
+
+
+@router.post("/detectors/{code}/decisions", response={201: Made})
+def decide_detector(request: HttpRequest, code: str, given: DecisionIn) -> Status[dict[str, int]]:
+    """Put a change that was tried in force from a day on."""
+    made = decisions.decide(
+        given.sealed,
+        detector=code,
+        valid_from=given.valid_from,
+        by=asker(request, decisions.SET),
+        at=clock.now(),
+        because=given.because,
+    )
+    return Status(201, {"id": made})
+
+
+def _line(one: decisions.Line) -> dict[str, object]:
+    names = ("code", "enabled", "since", "signals_7", "signals_28")
+    return {
+        **{name: getattr(one, name) for name in names},
+        "label": _words(one.label),
+        "watches": [_words(words) for words in one.watches],
+        "method": one.detector.method,
+        "settings": dict(decisions.as_it_stands(one).settings),
+        "decided_by": one.decided.by if one.decided else None,
+        "because": one.decided.because if one.decided else None,
+        "ppv_28": _share(one.tally.ppv) if one.tally else None,
+        "per_district_week_28": one.tally.load if one.tally else None,
+    }
+
+
+def _dry_run(run: decisions.DryRun) -> dict[str, object]:
+    names = ("first_day", "last_day", "days", "whole_year", "series", "proposals_now", "proposals_then", "load_now",
+             "load_then", "sealed")  # fmt: skip
+    return {
+        **{name: getattr(run, name) for name in names},
+        "signals": _difference(run.signals),
+        "by_week": [_difference(one) for one in run.by_week],
+        "by_district": [_difference(one) for one in run.by_district],
+        "events": [
+            {"event_id": one.event_id, "title": _words(one.title), "now": one.now, "then": one.then,
+             "verdict": one.verdict}
+            for one in run.events
+        ],
+    }  # fmt: skip
+
+
+def _difference(one: decisions.Difference) -> dict[str, object]:
+    names = ("day", "now", "then", "gained", "lost", "load_now", "load_then")
+    return {**{name: getattr(one, name) for name in names}, "label": _words(one.label)}
+
+
+def _tally(one: Tally) -> dict[str, object]:
+    counts = ("raised", "verified", "closed", "watched", "waiting")
+    return {
+        **{name: None if one.silent else getattr(one, name) for name in counts},
+        "code": one.code,
+        "label": _words(one.label),
+        "no_data": one.silent,
+        "ppv": _share(one.ppv),
+        "heard_district_weeks": one.heard,
+        "per_district_week": one.load,
+        "median_answer_minutes": one.median_minutes,
+        "answered": one.answered,
+        "in_time": _share(one.in_time),
+    }
+
+
+def _share(one: Share) -> dict[str, object]:
+    return {name: getattr(one, name) for name in ("part", "of", "value", "low", "high")}
+
+
+_COLUMNS = (
+    "group", "code", "name_zh", "name_en", "raised", "verified", "closed", "watched", "waiting", "judged", "ppv",
+    "ppv_low", "ppv_high", "heard_district_weeks", "per_district_week", "median_answer_minutes", "answered", "in_time",
+    "in_time_of",
+)  # fmt: skip
+
+
+def _cells(kind: str, one: Tally) -> list[Cell]:
+    named: list[Cell] = [kind, one.code, one.label.zh, one.label.en]
+    if one.silent:
+        return [*named, *[None] * (len(_COLUMNS) - len(named))]
+    return [
+        *named, one.raised, one.verified, one.closed, one.watched, one.waiting, one.ppv.of, one.ppv.value, one.ppv.low,
+        one.ppv.high, one.heard, one.load, one.median_minutes, one.answered, one.in_time.part, one.in_time.of,
+    ]  # fmt: skip
 
 
 def _words(label: Label) -> dict[str, str]:
