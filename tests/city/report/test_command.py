@@ -25,7 +25,7 @@ def running(outbreak, viewers):
     services.decide_level(incident.pk, "III", by=viewers["commander"], at=NOON, because="从严")
     services.issue_orders(incident.pk, by=viewers["commander"], at=NOON - timedelta(minutes=40))
     start_clock("source-lock", incident, at=NOON - timedelta(hours=8))
-    warn.raise_red(hazard="3900", sample_id=2, street_code="110102009", at=NOON)
+    warn.raise_red(hazard="0200", sample_id=2, street_code="110102009", at=NOON)
     return incident
 
 

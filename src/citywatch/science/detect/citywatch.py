@@ -81,7 +81,7 @@ def citywatch(
     Why: most outbreaks show for two to four weeks, so a test of one week wastes evidence, and a test of two comes late.
     Here the evidence is a likelihood ratio averaged over both, "it began now" and, with weight `before`, "it began in
     the block before" (weeks and months: the point before; days: the two days before, the four before those), and over
-    sizes of half to four standard deviations a point. What earlier counts would have alarmed by themselves is not
+    sizes of half to fifteen standard deviations a point. What earlier counts would have alarmed by themselves is not
     counted twice. `p_value` is the chance of so much evidence if nothing but the background went on, `alpha` its limit,
     so the false alarms are those asked for, in sparse series too. A point alarms when it exceeds `upperbound`, the
     largest count that, with the counts just before, would not. Fewer than `least_cases` in all blocks, or none now, are

@@ -27,7 +27,9 @@ def watch(moment: str | None, store: bool) -> None:
     set_up()
     from citywatch.city.warn import services
     from citywatch.mechanisms import clock
+    from citywatch.mechanisms.journal import export
 
+    export.engine()  # one that cannot run is refused before anything is counted
     at = _instant(moment, clock.now())
     run = services.watch(at=at, force=True) if store or moment is None else services.look(at=at)
     click.echo("\t".join(_HEADER))
