@@ -107,7 +107,7 @@ class BudgetRule:
         street, site, week = (self.share[k] for k in (("street", "day"), ("site", "day"), ("district", "week")))
         return Label(
             f"自{self.valid_from}起：每晚同类序列一并检验，误报占比控制在街道日序列{street:.0%}、点位日序列{site:.0%}、"
-            f"区周序列{week:.0%}以内（Benjamini-Hochberg）；{self.span}天内{self.days}天超限的，按{self.span}天合计再检验，两次检验平分该比例；"
+            f"区周序列{week:.0%}以内（按错误发现率控制）；{self.span}天内{self.days}天超限的，按{self.span}天合计再检验，两次检验平分该比例；"
             f"其余超限只有在同街道（或相邻街道）另一渠道同时异常时才提出，全市平均每天至多{self.company}个街道，最不可能偶然的优先。",
             f"From {self.valid_from}: all series of one kind are tested together each night and false discoveries held "
             f"to {street:.0%} (streets by day), {site:.0%} (sites by day), {week:.0%} (districts by week) "
