@@ -11,7 +11,7 @@ export UV_INDEX_URL ?= $(PIP_INDEX_URL)
 endif
 INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python
 
-.PHONY: run setup setup-dev demo-reset test check bench wheelhouse screenshots clean
+.PHONY: run setup setup-dev setup-cluster demo-reset test check bench wheelhouse screenshots clean
 
 run: setup
 	@CITYWATCH_MODE=demo $(BIN)/citywatch demo
@@ -19,6 +19,8 @@ run: setup
 setup: $(VENV)/.base $(VENV)/.assets
 
 setup-dev: setup $(VENV)/.dev
+
+setup-cluster: setup-dev $(VENV)/.cluster
 
 demo-reset: setup
 	@CITYWATCH_MODE=demo $(BIN)/citywatch demo --reset
@@ -67,6 +69,10 @@ $(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/uv
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 	@$(INSTALL) --require-hashes -r requirements/dev.txt 2>/dev/null || $(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.cluster: requirements/cluster.txt $(VENV)/.dev
+	@$(INSTALL) --require-hashes -r requirements/cluster.txt 2>/dev/null || $(BIN)/python -m pip install -q --require-hashes -r requirements/cluster.txt
 	@touch $@
 
 $(VENV)/.assets: package-lock.json scripts/fetch_assets.py scripts/compile_messages.py $(shell find src -name django.po 2>/dev/null) | $(VENV)/.base

@@ -1,7 +1,7 @@
-"""The whole suite: on SQLite, then on PostgreSQL and in the browser at the same time, where their programs are found.
+"""The whole suite: on SQLite, then on PostgreSQL, in the browser and on Spark at the same time, where they are found.
 
-The browser mostly waits, so PostgreSQL's tests have the time it leaves. Says what was left out and why; with
-CITYWATCH_REQUIRE=postgresql,browser,shared a missing part is a failure.
+Browser and Spark mostly wait, so PostgreSQL's tests have the time they leave. Says what was left out and why; with
+CITYWATCH_REQUIRE=postgresql,browser,spark,shared a missing part is a failure.
 """
 
 import os
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -16,6 +17,7 @@ from private_postgres import binaries, cluster
 
 HERE = Path(__file__).resolve().parent.parent
 # What never touches the database need not run twice.
+ON_SPARK = ["tests/eventlog/test_spark.py", "tests/eventlog/test_engines.py", "tests/eventlog/test_expressions.py"]
 ON_BOTH = ["tests/mechanisms", "tests/city", "tests/server", "tests/stories", "tests/architecture"]
 
 
@@ -25,6 +27,7 @@ def main() -> int:
     present = {
         "postgresql": binaries() is not None,
         "browser": any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
+        "spark": find_spec("pyspark") is not None and shutil.which("java") is not None,
         "shared": (HERE.parent / "shared" / "golden").is_dir(),
     }
     left_out = [name for name, here in present.items() if not here]
@@ -36,6 +39,10 @@ def main() -> int:
             parts["PostgreSQL"] = side_by_side.submit(_on_postgresql)
         if present["browser"]:
             parts["Browser"] = side_by_side.submit(_told, ["tests/browser"], marks="browser", workers="0")
+        if present["spark"]:
+            parts["Spark"] = side_by_side.submit(
+                _told, ON_SPARK, marks="not browser", workers="0", CITYWATCH_TEST_SPARK="1"
+            )
         for name, part in parts.items():
             code, said = part.result()
             print(f"== {name}\n{said}", flush=True)
@@ -43,6 +50,7 @@ def main() -> int:
     reasons = {
         "postgresql": "PostgreSQL's programs were not found (apt install postgresql)",
         "browser": "Chromium was not found (apt install chromium)",
+        "spark": "Spark and Java were not found (make setup-cluster; apt install openjdk-17-jre-headless)",
         "shared": "../shared beside the checkout was not found",
     }
     for name in left_out:

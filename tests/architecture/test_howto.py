@@ -15,6 +15,7 @@ CHANGES = {
     "change-a-detector",
     "judge-a-file",
     "trace-from-files",
+    "run-on-spark",
     "add-a-step",
     "react-to-something",
     "accept-a-spreadsheet",

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from tests.eventlog import cluster
 
 from citywatch.eventlog.engines import open_engine
 from citywatch.eventlog.rebuild import SubmissionRow
@@ -17,15 +18,31 @@ def store(tmp_path):
     return Store(tmp_path / "log")
 
 
+@pytest.fixture(scope="session")
+def spark_master():
+    """A Spark master with two workers, and its address."""
+    with cluster.started() as master:
+        yield master
+
+
 @pytest.fixture
-def ask(store):
-    """Run an expression on the log as it is now; each row a tuple."""
+def ask(store, request):
+    """Run an expression on the log as it is now; each row a tuple. Where Spark runs, it must give the same rows."""
+    engines = ["duckdb"]
+    if cluster.THERE:
+        engines.append(request.getfixturevalue("spark_master"))
 
     def run(expression, **small):
-        found = open_engine("duckdb", store=store).run(expression, store.pin(), **small)
-        return list(zip(*(column.tolist() for column in found.values()), strict=True))
+        version = store.pin()
+        answers = [_rows(open_engine(engine, store=store).run(expression, version, **small)) for engine in engines]
+        assert answers.count(answers[0]) == len(engines)
+        return answers[0]
 
     return run
+
+
+def _rows(found):
+    return list(zip(*(column.tolist() for column in found.values()), strict=True))
 
 
 @pytest.fixture

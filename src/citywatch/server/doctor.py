@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -139,9 +140,11 @@ def _chain() -> Finding:
 
 def _engine() -> Finding:
     engine = settings.CITYWATCH_ENGINE
-    well = engine == "duckdb" or importlib.util.find_spec("pyspark") is not None
+    spark = importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None
     return Finding(
-        f"Engine for the event log: {engine}", well, "Install citywatch[cluster], or unset CITYWATCH_ENGINE."
+        f"Engine for the event log: {engine}",
+        engine == "duckdb" or spark,
+        "Install citywatch[cluster] and Java 17 or later, or unset CITYWATCH_ENGINE.",
     )
 
 
