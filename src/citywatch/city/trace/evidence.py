@@ -24,6 +24,7 @@ from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.science.sources import PlaceRanking, rank_places
+from citywatch.science.sources.settling import interviews_to_settle
 
 AREAS = ("city", "district", "street")
 SHOWN = 20
@@ -53,16 +54,41 @@ class Counted:
     ranking: PlaceRanking
     cases: int
     compared: bool
+    more_interviews: int | None
 
 
-def ranked(investigation: Investigation) -> list[RankedPlace]:
-    """The places its cases shared, best explanation first (at most 20); empty until two cases told of one place."""
-    exposed = _exposed(investigation)
-    if len(exposed) < LEAST_CASES:
-        return []
-    version = export.store().pin()
-    counted = _counted(str(export.store().root), version.number, exposed)
-    return _told(counted)
+def ranked(
+    investigation: Investigation,
+    *,
+    without_cases: frozenset[int] = frozenset(),
+    without_places: frozenset[int] = frozenset(),
+) -> list[RankedPlace]:
+    """The places its cases shared, best explanation first (at most 20); empty until two cases told of one place.
+
+    `without_cases` (numbers of cases) counts as if they had never been reported. `without_places` (numbers of places)
+    counts as if nobody, ill or well, had been there: nobody leaves the comparison, so a case that was nowhere else is
+    a case no place explains. A market takes its halls along; a hall leaves its market standing, without the hall.
+    """
+    counted = _question(investigation, without_cases, without_places)
+    return _told(counted) if counted is not None else []
+
+
+def power(
+    investigation: Investigation,
+    *,
+    without_cases: frozenset[int] = frozenset(),
+    without_places: frozenset[int] = frozenset(),
+) -> Label | None:
+    """Whether the first place is settled, and how many interviews more would settle it; None with nothing to compare.
+
+    See `science.sources.interviews_to_settle`. A market and its halls are one answer here: which of them it was is the
+    next question.
+    """
+    counted = _question(investigation, without_cases, without_places)
+    if counted is None or not counted.compared or not _shown(counted):
+        return None
+    first = Place.objects.select_related("parent").get(pk=counted.places[counted.ranking.place[_shown(counted)[0]]])
+    return _power_words(full_name(first), counted)
 
 
 def first_positive_at(investigation: Investigation) -> datetime | None:
@@ -103,6 +129,17 @@ def minute(instant: datetime) -> int:
     return int(instant.timestamp() // 60)
 
 
+def _question(
+    investigation: Investigation, without_cases: frozenset[int], without_places: frozenset[int]
+) -> Counted | None:
+    exposed = tuple(one for one in _exposed(investigation) if one.case not in without_cases)
+    if len(exposed) < LEAST_CASES:
+        return None
+    halls = Place.objects.filter(parent_id__in=without_places).values_list("pk", flat=True)
+    version = export.store().pin()
+    return _counted(str(export.store().root), version.number, exposed, without_places.union(halls))
+
+
 def _exposed(investigation: Investigation) -> tuple[Exposed, ...]:
     cases = investigation.cases.exclude(state="discarded").order_by("pk")
     told: dict[int, list[Stay]] = {}
@@ -121,7 +158,7 @@ def _exposed(investigation: Investigation) -> tuple[Exposed, ...]:
 
 
 @lru_cache(maxsize=16)
-def _counted(root: str, version: int, exposed: tuple[Exposed, ...]) -> Counted:
+def _counted(root: str, version: int, exposed: tuple[Exposed, ...], left_out: frozenset[int]) -> Counted:
     """Count and judge; kept for one version of the log and one state of the cases."""
     del root, version  # the key: another log, or a later one, is another question
     pin, engine = export.store().pin(), export.engine()
@@ -131,10 +168,11 @@ def _counted(root: str, version: int, exposed: tuple[Exposed, ...]) -> Counted:
     captured = engine.run(visits_of(visits, table("people")), pin, people=people)
     own, any_time = _captured_pairs(captured, exposed, windows)
     told = frozenset((index, place) for index, one in enumerate(exposed) for place in one.told)
-    groups = _groups({place for _, place in own | told})
-    pairs = _rolled_up(own | told, groups)
-    seen = _rolled_up(any_time, groups)
-    asked = sorted({case for case, _ in pairs})
+    asked = sorted({case for case, _ in own | told})
+    kept = _without(own | told, left_out)
+    groups = _groups({place for _, place in kept}, left_out)
+    pairs = _rolled_up(kept, groups)
+    seen = _rolled_up(_without(any_time, left_out), groups)
     # Where the evidence is equal the hall stands before its market: the narrower place is the more useful answer.
     places = sorted({place for _, place in pairs}, key=lambda place: (place in groups, place))
     population = int(engine.run(_present(visits, windows), pin)["people"][0])
@@ -143,15 +181,23 @@ def _counted(root: str, version: int, exposed: tuple[Exposed, ...]) -> Counted:
     known_people = {case for case, _ in any_time}
     index = {place: i for i, place in enumerate(places)}
     number = {case: i for i, case in enumerate(asked)}
-    ranking = rank_places(
-        case_of=[number[case] for case, _ in sorted(pairs)],
-        place_of=[index[place] for _, place in sorted(pairs)],
-        cases=len(asked),
-        visitors=[among.get(place, 0) + uncaptured[place] for place in places],
-        population=population + sum(case not in known_people for case in asked),
-        tried=max(len(places), Place.objects.exclude(kind__in=AREAS).count()),
+    table_of: dict[str, Any] = {
+        "case_of": [number[case] for case, _ in sorted(pairs)],
+        "place_of": [index[place] for _, place in sorted(pairs)],
+        "cases": len(asked),
+        "visitors": [among.get(place, 0) + uncaptured[place] for place in places],
+        "population": population + sum(case not in known_people for case in asked),
+        "tried": max(len(places), Place.objects.exclude(kind__in=AREAS).exclude(pk__in=left_out).count()),
+    }
+    above = {place: parent for parent, members in groups.items() for place in members}
+    more = (
+        interviews_to_settle(**table_of, answer=[above.get(place, place) for place in places]) if population else None
     )
-    return Counted(tuple(places), ranking, len(asked), population > 0)
+    return Counted(tuple(places), rank_places(**table_of), len(asked), population > 0, more)
+
+
+def _without(pairs: Pairs, left_out: frozenset[int]) -> Pairs:
+    return frozenset((case, place) for case, place in pairs if place not in left_out)
 
 
 def merged(exposed: Iterable[Exposed]) -> list[tuple[int, int]]:
@@ -188,13 +234,14 @@ def _meets(began: int, ended: int, start: int, end: int) -> bool:
     return began < end and (ended > start or began >= start)
 
 
-def _groups(visited: Iterable[int]) -> dict[int, tuple[int, ...]]:
+def _groups(visited: Iterable[int], left_out: frozenset[int]) -> dict[int, tuple[int, ...]]:
     """For every market one of whose halls was visited: the market and all its halls, by the market's number."""
     near = Place.objects.filter(Q(pk__in=list(visited)) | Q(parent_id__in=list(visited)))
     parents = set(near.exclude(parent__kind__in=AREAS).values_list("parent_id", flat=True))
     parents.discard(None)
     children: dict[int, list[int]] = {parent: [parent] for parent in parents}
-    for place, parent in Place.objects.filter(parent_id__in=parents).values_list("pk", "parent_id"):
+    halls = Place.objects.filter(parent_id__in=parents).exclude(pk__in=left_out)
+    for place, parent in halls.values_list("pk", "parent_id"):
         children[parent].append(place)
     return {parent: tuple(places) for parent, places in children.items()}
 
@@ -244,9 +291,13 @@ def _present(visits: Any, windows: Sequence[tuple[int, int]]) -> Any:
     return visits.filter(there).agg(people=visits.person.nunique())
 
 
+def _shown(counted: Counted) -> list[int]:
+    """The rows of the ranking that are told: places that two cases shared."""
+    return [row for row in range(len(counted.ranking)) if counted.ranking.cases[row] >= LEAST_CASES][:SHOWN]
+
+
 def _told(counted: Counted) -> list[RankedPlace]:
-    ranking = counted.ranking
-    rows = [row for row in range(len(ranking)) if ranking.cases[row] >= LEAST_CASES][:SHOWN]
+    ranking, rows = counted.ranking, _shown(counted)
     if not counted.compared:
         rows.sort(key=lambda row: -ranking.cases[row])
     places = {
@@ -308,6 +359,24 @@ def _sentence(name: Label, cases: int, asked: int, visitors_there: int, figures:
         f"among {visitors_there:,} visitors; odds ratio {_short(ratio)} (95% CI {_short(low)}–{_short(high)}), {p_en}"
     )
     return Label(f"{zh}，{figures_zh}。", f"{en}, {figures_en}.")
+
+
+def _power_words(name: Label, counted: Counted) -> Label:
+    asked, more = counted.cases, counted.more_interviews
+    if more == 0:
+        return Label(
+            f"已问{asked}例，足以定论：{name.zh}居首。",
+            f"Settled with {asked} cases asked: {name.en} is first.",
+        )
+    if more is None:
+        return Label(
+            f"已问{asked}例，尚不能定论，再多访谈也难定论：没有一处足够突出。",
+            f"Not settled with {asked} cases asked, and more interviews would not settle it: no place stands out.",
+        )
+    return Label(
+        f"已问{asked}例，尚不能定论；若比例不变，再访谈约{more}例可定论。",
+        f"Not settled with {asked} cases asked; about {more} interviews more would settle it, if the shares hold.",
+    )
 
 
 def _p_words(p_adjusted: float) -> tuple[str, str]:
