@@ -62,7 +62,7 @@ def person(city):
 @pytest.fixture
 def event(city, monkeypatch):
     """A verified event at the market street, as warn tells of it."""
-    from citywatch.city.trace import services
+    from citywatch.city.warn import queries as warn
     from citywatch.mechanisms.errors import NotFound
     from citywatch.mechanisms.jurisdiction.models import Place
     from citywatch.mechanisms.labels import Label
@@ -76,7 +76,7 @@ def event(city, monkeypatch):
             id=7, place_id=street.pk, hazard="covid-19", title=Label("花乡新冠阳性", "Positive in Huaxiang")
         )
 
-    monkeypatch.setattr(services.warn, "event_facts", facts)
+    monkeypatch.setattr(warn, "event_facts", facts)
     return 7
 
 

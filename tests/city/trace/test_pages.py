@@ -6,7 +6,7 @@ from tests.city.trace.test_tracing import contact as met
 from tests.city.trace.test_tracing import told
 from tests.conftest import NOON
 
-from citywatch.city.trace import services
+from citywatch.city.trace import rules, services
 from citywatch.city.trace.models import Case, Contact, Investigation, RiskPoint
 from citywatch.city.trace.types import StayTold
 from citywatch.mechanisms.journal.models import Entry
@@ -70,7 +70,7 @@ def test_no_word_of_a_chinese_page_is_left_in_english(scene, client_as):
 
     from babel.messages.pofile import read_po
 
-    home = Path(services.__file__).parent
+    home = Path(rules.__file__).parent
     with (home / "locale/zh_Hans/LC_MESSAGES/django.po").open("rb") as file:
         known = {message.id for message in read_po(file) if message.id and message.string}
     used = set()

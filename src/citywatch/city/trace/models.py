@@ -92,6 +92,9 @@ CONTACT = Lifecycle(
         "transferred": Label("已转运隔离", "In quarantine"),
         "released": Label("已解除", "Released"),
         "dropped": Label("已排除", "Dropped"),
+        "offered": Label("待接收", "Waiting for acceptance"),
+        "handed_over": Label("已移交", "Handed over"),
+        "declined": Label("已退回", "Sent back"),
     },
     transitions=(
         Transition(
@@ -122,9 +125,48 @@ CONTACT = Lifecycle(
             reason=True,
             stops=("contact-transfer",),
         ),
+        # The three moves of a hand-over go in pairs, one on each district's row: see `services.handovers`.
+        Transition(
+            "hand_over",
+            ("listed", "notified"),
+            "handed_over",
+            needs="trace.investigate",
+            label=Label("移交", "Hand over"),
+            reason=True,
+            stops=("contact-transfer",),
+        ),
+        Transition(
+            "take_back",
+            ("handed_over",),
+            "listed",
+            needs="trace.investigate",
+            label=Label("收回", "Take back"),
+            reason=True,
+        ),
+        Transition(
+            "accept",
+            ("offered",),
+            "listed",
+            needs="trace.investigate",
+            label=Label("接收", "Accept"),
+            stops=("contact-handover",),
+            primary=True,
+        ),
+        Transition(
+            "decline",
+            ("offered",),
+            "declined",
+            needs="trace.investigate",
+            label=Label("退回", "Send back"),
+            reason=True,
+            stops=("contact-handover", "contact-transfer"),
+        ),
     ),
-    done=frozenset({"released", "dropped"}),
+    done=frozenset({"released", "dropped", "handed_over", "declined"}),
 )
+
+HAND_OVER_MOVES = frozenset({"hand_over", "take_back", "accept", "decline"})
+"""Moves that change two rows; a button for one row alone would leave the other behind."""
 
 
 class Investigation(WorkedModel):
@@ -177,6 +219,7 @@ class Case(WorkedModel):
     occupation = models.CharField(max_length=40, blank=True)
     onset_date = models.DateField(null=True, blank=True)
     sampled_on = models.DateField(null=True, blank=True)
+    isolated_at = models.DateTimeField(null=True, blank=True)
     reported_at = models.DateTimeField(db_index=True)
     classification = models.CharField(max_length=16)
     outcome = models.CharField(max_length=16, blank=True)
@@ -237,11 +280,34 @@ class Stay(JurisdictionModel):
         return f"{self.case} at {self.visited}"
 
 
+class Verdict(JurisdictionModel):
+    """What a case said to one captured visit: I was there, I was there at other times, I was not there."""
+
+    VIEW: ClassVar[str] = VIEW
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="verdicts")
+    visited = models.ForeignKey(Place, on_delete=models.PROTECT, related_name="+")
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    said = models.CharField(max_length=12)
+    said_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case", "visited", "from_at", "to_at"], name="captured_visit_judged_once"),
+            models.CheckConstraint(condition=Q(said__in=list(rules.SAID)), name="verdict_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.said}"
+
+
 class Contact(WorkedModel):
     """Someone who met a case, or met a contact of one; `place` is the district responsible for them.
 
     `told` is the kind as told, `kind` what it counts as under the investigation's look-back; one judged `by_hand` keeps
-    that judgement whatever the look-back.
+    that judgement whatever the look-back. A contact of a contact was reached `through` a close one. A row taken over
+    from another district names the row it came `from_row`, which that district keeps.
     """
 
     LIFECYCLE = CONTACT
@@ -256,12 +322,21 @@ class Contact(WorkedModel):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     visited = models.ForeignKey(Place, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    through = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="beyond")
+    from_row = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="handed_to")
     judged_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["case", "person"], condition=Q(person__isnull=False), name="contact_once_per_case"
+                fields=["case", "person"],
+                condition=Q(person__isnull=False) & ~Q(state__in=["handed_over", "declined"]),
+                name="contact_once_per_case",
+            ),
+            models.UniqueConstraint(
+                fields=["from_row"],
+                condition=Q(from_row__isnull=False) & ~Q(state="declined"),
+                name="contact_handed_over_once",
             ),
             models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="contact_window_in_order"),
             models.CheckConstraint(condition=Q(kind__in=list(rules.KINDS)), name="contact_kind_known"),

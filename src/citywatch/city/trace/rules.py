@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from citywatch.mechanisms.clock import start_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle.types import ClockRule
 from citywatch.science.contacts import Ground
 
 COVID = "covid-19"
@@ -20,6 +21,15 @@ HAZARDS: Mapping[str, Label] = {
     COVID: Label("新冠肺炎", "COVID-19"),
     MERS: Label("中东呼吸综合征", "MERS"),
 }
+
+CLOCKS = (
+    ClockRule(
+        "contact-handover",
+        timedelta(hours=2),
+        Label("移交接收时限", "Answer to a contact handed over"),
+        "design: a sixth of the twelve hours in which a close contact must be moved (assumed)",
+    ),
+)
 
 EPISODE_DAYS = 14
 """A positive that comes this long after the last case of its hazard begins a new episode, and the source clock anew."""
@@ -89,14 +99,24 @@ def infectious_from(reference: date, look_back_days: int) -> datetime:
     return start_of(reference - timedelta(days=look_back_days))
 
 
-def judged_kind(told: str, *, last_at: datetime, since: datetime | None) -> str:
-    """What a contact told as `told` counts as: general when the last meeting was before the case could infect.
+def judged_kind(
+    told: str,
+    *,
+    last_at: datetime,
+    since: datetime | None,
+    first_at: datetime | None = None,
+    until: datetime | None = None,
+) -> str:
+    """What a contact told as `told` counts as: general when every meeting was outside the days the case could infect.
 
-    Without a reference day nobody is ruled out.
+    Those run from `since` to `until`, the case's isolation. Without a reference day nobody is ruled out as too early,
+    without isolation nobody as too late.
     """
-    if told == "close" and since is not None and last_at < since:
-        return "general"
-    return told
+    if told != "close":
+        return told
+    too_early = since is not None and last_at < since
+    too_late = until is not None and first_at is not None and first_at >= until
+    return "general" if too_early or too_late else told
 
 
 def classify(*, positive: bool, symptoms: bool, linked: bool = False) -> str:
@@ -205,3 +225,54 @@ EXPOSURES: Mapping[str, Label] = {
     "family": Label("家庭成员", "Family member"),
 }
 """How one case was exposed to another, as line lists of outbreaks tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """Where a line of a timeline comes from and how far to trust it."""
+
+    label: Label
+    certainty: str
+
+
+CERTAINTIES: Mapping[str, Label] = {
+    "told": Label("自述", "Told"),
+    "captured": Label("采集", "Captured"),
+    "confirmed": Label("自述与采集一致", "Told and captured"),
+    "recorded": Label("登记", "Recorded"),
+    "denied": Label("本人否认", "Denied"),
+}
+"""How a line is known: told from memory (a case recalls about 85 % of stays, assumed), captured by a scan (about 70 %
+of visits, assumed; a phone may be carried by somebody else), both, or recorded by an institution that saw them."""
+
+SOURCES: Mapping[str, SourceRule] = {
+    "interview": SourceRule(Label("流调访谈", "Interview"), "told"),
+    "record": SourceRule(Label("访谈确认的到访记录", "Visit confirmed in the interview"), "confirmed"),
+    "visit": SourceRule(Label("扫码到访", "Scanned visit"), "captured"),
+    "pharmacy": SourceRule(Label("四类药品登记", "Pharmacy register"), "recorded"),
+    "symptom": SourceRule(Label("基层症状登记", "Symptom register"), "recorded"),
+    "fever": SourceRule(Label("发热门诊", "Fever clinic"), "recorded"),
+    "card": SourceRule(Label("传染病报告卡", "Report card"), "recorded"),
+    "sample": SourceRule(Label("采样", "Sampling"), "recorded"),
+    "result": SourceRule(Label("检测结果", "Laboratory result"), "recorded"),
+}
+"""The sources of a timeline, each with the certainty it gives."""
+
+CONFLICT_MINUTES = 15
+"""A stay told and a visit captured contradict each other when they overlap so long at places that do not contain each
+other (assumed: less may be a clock that runs fast)."""
+
+SAID: Mapping[str, Label] = {
+    "confirmed": Label("属实", "I was there"),
+    "corrected": Label("时间有误", "At other times"),
+    "denied": Label("不在场", "I was not there"),
+}
+"""What a case may say to a captured visit."""
+
+LEAST_MINUTES = 10
+"""Time together from which somebody captured beside a case is offered as a contact (assumed)."""
+MOST_CANDIDATES = 60
+
+RING_MINUTES, RING_LARGEST, RING_DAYS = 60, 40, 7
+"""The second ring's thresholds: an hour together, places of at most so many people, the last days before isolation.
+Without any the ring is 93 % of a city of 21.9 million (measured), and a list of everybody is no list (assumed)."""

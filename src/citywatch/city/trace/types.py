@@ -28,7 +28,10 @@ class StayTold:
 
 @dataclass(frozen=True, slots=True)
 class ContactTold:
-    """A contact as told: `kind` close or second, `ground` one of the nine of `rules.GROUNDS` (or a word for it)."""
+    """A contact as told: `kind` close or second, `ground` one of the nine of `rules.GROUNDS` (or a word for it).
+
+    `through` is the number of the close contact that a second one was reached through.
+    """
 
     identity: Identity | None
     kind: str
@@ -36,6 +39,27 @@ class ContactTold:
     first_at: datetime
     last_at: datetime
     place_code: str | None = None
+    through: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotMoved:
+    """A contact that a bulk action left where it was, and why."""
+
+    contact_id: int
+    why: Label
+
+    @property
+    def title(self) -> str:
+        return f"K{self.contact_id:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOutcome:
+    """What a bulk action did: asked = moved + refused."""
+
+    moved: tuple[int, ...]
+    refused: tuple[NotMoved, ...]
 
 
 @dataclass(frozen=True, slots=True)

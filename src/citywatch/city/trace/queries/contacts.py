@@ -1,0 +1,95 @@
+"""Contacts and the lines of a worklist: a row, its masked name, its clocks, the steps open to the viewer."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from citywatch.city.trace.models import Contact
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.lifecycle.models import Clock, WorkedModel
+from citywatch.mechanisms.lifecycle.types import Transition
+from citywatch.mechanisms.vault.services import masked_identities
+from citywatch.mechanisms.vault.types import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A case or contact on a page: its row, masked name, clocks, and the steps this viewer may take."""
+
+    row: Any
+    name: str
+    clocks: tuple[Clock, ...]
+    moves: tuple[Transition, ...]
+    late: bool
+
+    @property
+    def clock(self) -> Clock | None:
+        """Its own clock to look at first: the running one due soonest, else the last. The source's stands elsewhere."""
+        own = [clock for clock in self.clocks if clock.code != "source-lock"]
+        return next((clock for clock in own if clock.running), own[-1] if own else None)
+
+
+def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime) -> tuple[Line, ...]:
+    """Rows of cases or contacts with what a worklist needs of them, in the order given."""
+    if not rows:
+        return ()
+    names = masked_identities({row.person_id for row in rows if row.person_id}, by=viewer)  # type: ignore[attr-defined]
+    clocks: dict[int, list[Clock]] = {}
+    for clock in clocks_about(type(rows[0]), [row.pk for row in rows]):
+        clocks.setdefault(clock.subject_id, []).append(clock)
+    return tuple(
+        Line(
+            row,
+            names.get(row.person_id, Identity()).name,  # type: ignore[attr-defined]
+            tuple(clocks.get(row.pk, ())),
+            tuple(row.moves_for(viewer)),
+            any(clock.is_late(at) for clock in clocks.get(row.pk, ())),
+        )
+        for row in rows
+    )
+
+
+def worklist(viewer: Viewer, *, kind: str = "", state: str = "") -> Any:
+    """Contacts to be moved, the longest known first; all that are not done unless a state is named."""
+    rows = contact_rows(viewer)
+    rows = rows.filter(state=state) if state else rows.exclude(state__in=Contact.LIFECYCLE.done)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.order_by("judged_at", "pk")
+
+
+def late_contacts(viewer: Viewer, *, at: datetime) -> int:
+    """Close contacts whose transfer limit has passed without their transfer."""
+    due = Clock.objects.filter(
+        code="contact-transfer", subject_kind=Contact._meta.label_lower, stopped_at__isnull=True, due_at__lt=at
+    )
+    return Contact.objects.visible_to(viewer).filter(pk__in=due.values("subject_id")).count()
+
+
+def contact(viewer: Viewer, contact_id: int) -> Any:
+    """One contact, or the refusal that tells nothing."""
+    return contact_rows(viewer).pick_one(contact_id)
+
+
+def contacts_of(viewer: Viewer, row: Any, *, at: datetime) -> tuple[Line, ...]:
+    return lines(list(contact_rows(viewer).filter(case=row)), viewer, at=at)
+
+
+def contacts_waiting(viewer: Viewer, *, judged_before: datetime) -> list[int]:
+    """Close contacts judged before a moment and not yet in quarantine."""
+    waiting = worklist(viewer, kind="close").filter(state__in=("listed", "notified"), judged_at__lte=judged_before)
+    return list(waiting.values_list("pk", flat=True))
+
+
+def contact_rows(viewer: Viewer) -> Any:
+    return (
+        Contact.objects.visible_to(viewer)
+        .select_related("place", "case__investigation", "visited__parent")
+        .order_by("case_id", "pk")
+    )
+
+
+def clocks_about(model: type[WorkedModel], ids: Collection[int], *, code: str = "") -> list[Clock]:
+    clocks = Clock.objects.filter(subject_kind=model._meta.label_lower, subject_id__in=ids).order_by("due_at")
+    return list(clocks.filter(code=code) if code else clocks)

@@ -1,0 +1,250 @@
+"""Investigations with their cases, curve, map and history."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+from django.db.models import Count, Q
+
+from citywatch.city.trace import evidence, rules
+from citywatch.city.trace.models import Case, Investigation, Link
+from citywatch.city.trace.queries.chains import (
+    ChainTree,
+    Offspring,
+    chain_tree,
+    contradictions_in,
+    offspring_of,
+    told_chains,
+)
+from citywatch.city.trace.queries.contacts import Line, clocks_about, contact_rows, lines
+from citywatch.city.trace.queries.places import risk_points
+from citywatch.city.trace.queries.source_lock import SourceLock, source_lock
+from citywatch.city.trace.types import CaseCounts, InvestigationFacts, RankedPlace, RiskPointFacts
+from citywatch.mechanisms.clock import day_of
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import ScopedQuerySet
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.lifecycle.models import Clock
+from citywatch.mechanisms.lifecycle.types import Transition
+
+_MOST_DAYS = 120
+"""An epidemic curve longer than this is drawn from its last days; one wrong date must not ask for years of bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything an investigation's page shows."""
+
+    row: Any
+    rule: Label
+    clocks: tuple[Clock, ...]
+    lock: SourceLock
+    cases: tuple[Line, ...]
+    hidden_cases: int
+    contacts: tuple[Line, ...]
+    contact_states: dict[str, int]
+    late_contacts: int
+    offspring: tuple[Offspring, ...]
+    contradictions: tuple[Label, ...]
+    chains: ChainTree
+    curve: dict[str, Any]
+    risk_points: tuple[RiskPointFacts, ...]
+    history: tuple[Any, ...]
+    moves: tuple[Transition, ...]
+
+
+def investigations(viewer: Viewer) -> Any:
+    """Investigations the viewer may see, open ones first, newest first, with their numbers of cases."""
+    counted = (
+        seen_by(viewer).select_related("place").annotate(case_count=Count("cases", filter=~Q(cases__state="discarded")))
+    )
+    return counted.order_by("state", "-opened_at")
+
+
+def investigation_for_event(event_id: int) -> int | None:
+    """The investigation of a verified event, if one was opened."""
+    return Investigation.objects.filter(event_id=event_id).values_list("pk", flat=True).first()
+
+
+def investigation_facts(ids: Collection[int], viewer: Viewer) -> dict[int, InvestigationFacts]:
+    """Facts of those among `ids` that the viewer may see."""
+    return {
+        row.pk: InvestigationFacts(
+            row.pk, row.event_id, row.place_id, row.hazard, row.title, row.state, row.opened_at, row.case_count
+        )
+        for row in investigations(viewer).filter(pk__in=ids)
+    }
+
+
+def ranking(viewer: Viewer, investigation_id: int) -> list[RankedPlace]:
+    """The places the cases shared, best explanation first; see `evidence.ranked`."""
+    return evidence.ranked(investigation_row(viewer, investigation_id))
+
+
+def dossier(viewer: Viewer, investigation_id: int, *, at: datetime) -> Dossier:
+    """An investigation's cases, contacts, chains, curve and history, as far as the viewer may see them."""
+    row = investigation_row(viewer, investigation_id)
+    everyone = row.cases.exclude(state="discarded")
+    shown = list(
+        Case.objects.visible_to(viewer).filter(investigation=row).select_related("place").order_by("reported_at", "pk")
+    )
+    met = list(contact_rows(viewer).filter(case__investigation=row))
+    clocks = tuple(clocks_about(Case, list(everyone.values_list("pk", flat=True)), code="source-lock"))
+    links = list(Link.objects.visible_to(viewer).filter(infector__investigation=row))
+    chains, labels = told_chains(links, everyone)
+    contact_lines = lines(met, viewer, at=at)
+    return Dossier(
+        row=row,
+        rule=rules.window_rule(day_of(row.opened_at)).describe(row.look_back_days),
+        clocks=clocks,
+        lock=source_lock(row),
+        cases=lines(shown, viewer, at=at),
+        hidden_cases=max(0, everyone.count() - sum(case.state != "discarded" for case in shown)),
+        contacts=contact_lines,
+        contact_states=dict(Counter(line.row.state for line in contact_lines)),
+        late_contacts=sum(line.late for line in contact_lines),
+        offspring=offspring_of(chains, labels),
+        contradictions=contradictions_in(chains, labels),
+        chains=chain_tree(list(everyone.select_related("investigation")), links, seen={case.pk for case in shown}),
+        curve=curve(everyone),
+        risk_points=tuple(risk_points(viewer, investigation_id=row.pk)),
+        history=_history(viewer, row, [case.pk for case in shown]),
+        moves=tuple(move for move in row.moves_for(viewer) if move.name != "publish_source"),
+    )
+
+
+def case_counts(
+    viewer: Viewer, *, first: date | None = None, last: date | None = None, investigation_id: int | None = None
+) -> CaseCounts:
+    """Cases (discarded ones left out) by the day they were reported, by district, occupation and classification."""
+    rows = Case.objects.visible_to(viewer).exclude(state="discarded").select_related("place")
+    if investigation_id is not None:
+        rows = rows.filter(investigation_id=investigation_id)
+    kept = [
+        (day, row)
+        for row in rows
+        for day in [day_of(row.reported_at)]
+        if (first is None or day >= first) and (last is None or day <= last)
+    ]
+    return CaseCounts(
+        total=len(kept),
+        by_day=dict(sorted(Counter(day for day, _ in kept).items())),
+        by_district=dict(Counter(row.place.district_code or row.place.code for _, row in kept)),
+        by_occupation=dict(Counter(row.occupation for _, row in kept)),
+        by_classification=dict(Counter(row.classification for _, row in kept)),
+    )
+
+
+def source_clocks(viewer: Viewer) -> list[Clock]:
+    """The source clocks of cases the viewer may see, running ones first."""
+    ids = list(Case.objects.visible_to(viewer).values_list("pk", flat=True))
+    return sorted(clocks_about(Case, ids, code="source-lock"), key=lambda clock: (not clock.running, clock.due_at))
+
+
+def curve(cases: Any) -> dict[str, Any]:
+    """The epidemic curve by onset (by sampling in those never ill), one series per classification."""
+    dated = [
+        (rules.reference_day(onset, sampled), kind)
+        for onset, sampled, kind in cases.values_list("onset_date", "sampled_on", "classification")
+    ]
+    known = [(day, kind) for day, kind in dated if day is not None]
+    if not known:
+        return {"days": [], "series": []}
+    last = max(day for day, _ in known)
+    first = max(min(day for day, _ in known), last - timedelta(days=_MOST_DAYS - 1))
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    counts = Counter(known)
+    return {
+        "days": [day.isoformat() for day in days],
+        "series": [
+            {"name": str(label), "values": [counts[day, kind] for day in days]}
+            for kind, label in rules.CLASSIFICATIONS.items()
+            if any(k == kind for _, k in known)
+        ],
+    }
+
+
+def map_of(viewer: Viewer, found: Dossier, places: Sequence[RankedPlace]) -> dict[str, Any]:
+    """Cases by district, with the leading places and the published ones as points."""
+    counts = case_counts(viewer, investigation_id=found.row.pk).by_district
+    published = {point.place_id for point in found.risk_points}
+    points = [
+        {
+            "lon": one.lon,
+            "lat": one.lat,
+            "label": f"{one.rank}. {one.name}",
+            "level": "red" if one.place_id in published else "blue",
+        }
+        for one in places[:5]
+        if one.lon is not None and one.lat is not None
+    ]
+    return {
+        "areas": {code: {"value": number, "label": f"{number}"} for code, number in counts.items()},
+        "points": points,
+        "caption": "",
+    }
+
+
+def investigation_row(viewer: Viewer, investigation_id: int) -> Investigation:
+    return cast("Investigation", seen_by(viewer).select_related("place").pick_one(investigation_id))
+
+
+def seen_by(viewer: Viewer) -> ScopedQuerySet:
+    """Investigations led in the viewer's places, and those elsewhere that hold one of the viewer's cases.
+
+    A case found in one district and reported in another is worked by both; each sees its own people in it.
+    """
+    led = Investigation.objects.visible_to(viewer).values("pk")
+    shared = Case.objects.visible_to(viewer).values("investigation_id")
+    found: ScopedQuerySet = Investigation.objects.filter(Q(pk__in=led) | Q(pk__in=shared))
+    return found
+
+
+HISTORY: dict[str, Label] = {
+    "trace.investigation_opened": Label("调查立案", "Investigation opened"),
+    "trace.case_registered": Label("登记病例", "Case registered"),
+    "trace.case_attached": Label("病例并入调查", "Case joined the investigation"),
+    "trace.interview_recorded": Label("完成一次流调访谈", "Interview recorded"),
+    "trace.case_core": Label("核心信息已报", "Core information in"),
+    "trace.case_complete": Label("初步报告完成", "First report complete"),
+    "trace.case_discard": Label("排除病例", "Case discarded"),
+    "trace.case_isolated": Label("登记隔离时间", "Isolation recorded"),
+    "trace.case_classified": Label("更改病例分类", "Case reclassified"),
+    "trace.look_back_changed": Label("更改密接追溯天数", "Look-back changed"),
+    "trace.risk_point_published": Label("公布风险点位", "Risk point published"),
+    "trace.line_list_imported": Label("导入病例名单", "Line list imported"),
+    "trace.contacts_imported": Label("导入传播关系", "Contacts imported"),
+    "trace.investigation_close": Label("结案", "Closed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A line of an investigation's history."""
+
+    at: datetime
+    what: Label
+    subject: str
+    because: str
+
+
+def _history(viewer: Viewer, row: Investigation, case_ids: Sequence[int]) -> tuple[Happening, ...]:
+    """The journal's entries about the investigation and the cases shown, newest first."""
+    points = list(row.risk_points.values_list("pk", flat=True))
+    about = Q(subject_kind="trace.investigation", subject_id=row.pk)
+    about |= Q(subject_kind="trace.case", subject_id__in=case_ids)
+    about |= Q(subject_kind="trace.riskpoint", subject_id__in=points)
+    entries = Entry.objects.visible_to(viewer).filter(about, kind__in=HISTORY).order_by("-at", "-pk")[:200]
+    titles = {case.pk: case.title for case in Case.objects.filter(pk__in=case_ids)}
+    return tuple(
+        Happening(
+            entry.at,
+            HISTORY[entry.kind],
+            titles.get(entry.subject_id, "") if entry.subject_kind == "trace.case" else "",
+            entry.because,
+        )
+        for entry in entries
+    )
