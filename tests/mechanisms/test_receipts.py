@@ -16,10 +16,10 @@ from citywatch.mechanisms.vault.sealing import SealBroken
 
 @pytest.fixture
 def take(city):
-    def take(body=b"first", *, key="k", source="his"):
+    def take(body=b"first", *, key="k", source="his", form="f"):
         place = Place.objects.get(code="110106018-C01")
         return receipts.take(
-            body, source=source, message_id=key, channel="api", form="f", place=place, sent_at=NOON, at=NOON
+            body, source=source, message_id=key, channel="api", form=form, place=place, sent_at=NOON, at=NOON
         )
 
     return take
@@ -49,6 +49,12 @@ def test_other_bytes_under_a_used_id_are_kept_as_refused(take):
     kept = Receipt.objects.get(state="refused")
     assert receipts.body_of(kept) == b"second"
     assert Receipt.objects.count() == 2
+
+
+def test_the_same_bytes_for_another_form_are_another_message(take):
+    take()
+    with pytest.raises(receipts.SameKeyOtherContent):
+        take(form="other")
 
 
 def test_two_senders_may_use_the_same_id(take):

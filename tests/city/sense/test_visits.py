@@ -1,5 +1,7 @@
 """Visits come by the hundred thousand, are proven by a receipt, and stay out of the database."""
 
+import json
+
 import duckdb
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from tests.conftest import NOON
 
 from citywatch.city.sense import services as sense
 from citywatch.city.sense import visits
+from citywatch.eventlog import arrow as arrow_door
 from citywatch.eventlog.expressions import table
 from citywatch.mechanisms.errors import Conflict, NotAllowed, Refusal
 from citywatch.mechanisms.journal.export import engine, store
 from citywatch.mechanisms.jurisdiction.models import Place
-from citywatch.mechanisms.receipts.models import Receipt
+from citywatch.mechanisms.receipts import services as receipts
+from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.mechanisms.vault.models import Person
 from citywatch.mechanisms.vault.services import enrol, find
 from citywatch.mechanisms.vault.types import Identity
@@ -106,8 +110,6 @@ def test_a_visitor_is_the_same_person_as_the_patient_known_before_and_after(take
 def test_a_worker_killed_between_log_and_count_is_finished_without_doubling(take, monkeypatch):
     from datetime import timedelta
 
-    from citywatch.mechanisms.receipts import services as receipts
-
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
@@ -127,6 +129,82 @@ def test_a_file_that_is_no_parquet_is_refused_and_kept(take):
         take(body=b"not parquet")
 
     assert Receipt.objects.get().state == "refused"
+
+
+def lines(*rows):
+    names = ("id_number", "place_code", "time_in", "time_out")
+    return "\n".join(
+        row if isinstance(row, str) else json.dumps(dict(zip(names, row, strict=True))) for row in rows
+    ).encode()
+
+
+def arrow(*rows, names=("id_number", "place_code", "time_in", "time_out")):
+    """An Arrow IPC stream, written by the library that senders would use or, without it, left out."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow writes the stream; it comes with make setup-cluster")
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns[2:] = [np.array(column, dtype="datetime64[us]") for column in columns[2:]]
+    batch = pa.table(dict(zip(names, columns, strict=True)))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def test_json_lines_and_arrow_say_the_same_as_parquet(take):
+    city_time = (STAY[0], STAY[1], "2020-06-01T08:30:30", "2020-06-01T09:00:30+08:00")  # UTC+8, said or not
+    take(STAY)
+    by_parquet = in_log()
+    take(body=lines(city_time), key="v-2")
+    take(body=arrow(STAY), key="v-3")
+
+    assert in_log() == sorted(by_parquet * 3)
+
+
+def test_a_line_that_cannot_be_read_waits_and_holds_up_no_other(take, viewers):
+    unread = '{"id_number": 12, "place_code": ["x"]}'
+    taken = take(body=lines(STAY, unread, "", '{"id_num', (*STAY[:3], "soon")))
+
+    assert (taken.rows, taken.stored, taken.quarantined) == (4, 1, 3)
+    waiting = list(QuarantinedRow.objects.order_by("number"))
+    assert [row.number for row in waiting] == [2, 4, 5]
+    assert receipts.values_of(waiting[0])["line"] == unread
+    assert "JSON" in waiting[0].why_en
+    assert "time out" in waiting[2].why_en
+
+
+def test_a_waiting_visit_is_mended_as_a_new_message(take, viewers):
+    take((id_number(2), "nowhere", *STAY[2:]))
+    row = QuarantinedRow.objects.get()
+    told = dict(zip(visits.COLUMNS, (id_number(2), MARKET, "2020-06-01T08:30", "2020-06-01T09:00"), strict=True))
+    outcome = sense.mend(row.pk, told, by=viewers["pharmacist"], at=NOON)
+
+    row.refresh_from_db()
+    assert (outcome.rows, outcome.quarantined, row.settled_at) == (1, 0, NOON)
+    assert len(in_log()) == 1
+
+
+@pytest.mark.parametrize("cut", [4, 100, -40])
+def test_a_damaged_stream_ends_only_the_reader_that_tried_it(take, cut):
+    body = arrow(STAY)
+    damaged = body[:cut] + b"\x7f" * 8 + body[cut + 8 :]
+    with pytest.raises(Refusal, match="无法读取到访文件"):
+        take(body=damaged if cut > 0 else body[:cut])
+
+    assert Receipt.objects.get().state == "refused"
+
+
+def test_a_stream_without_a_column_is_refused_and_kept(take):
+    with pytest.raises(Refusal, match="无法读取到访文件"):
+        take(body=arrow(STAY, names=("id_number", "place", "time_in", "time_out")))
+
+    assert Receipt.objects.get().state == "refused"
+
+
+def test_a_reader_that_dies_is_a_refusal_not_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow_door.sys, "executable", "/bin/false")
+    (tmp_path / "a").write_bytes(b"")
+    with pytest.raises(arrow_door.Unreadable, match="ended with 1"):
+        arrow_door.to_parquet(tmp_path / "a", tmp_path / "b", visits.COLUMNS)
 
 
 def test_a_feed_may_only_come_from_a_site_that_may_send(viewers, tmp_path):

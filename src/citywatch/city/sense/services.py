@@ -130,18 +130,25 @@ def mend(row_id: int, values: Mapping[str, str], *, by: Viewer, at: datetime) ->
     """Send a quarantined row again, corrected, as a new message; the old row is settled when the new one is kept."""
     row = _unsettled(row_id, by=by, hold=True)
     must(by, "sense.submit", row.place)
-    body = json.dumps({"rows": [dict(values)]}, ensure_ascii=False, sort_keys=True).encode()
-    outcome = submit(
-        row.receipt.form,
-        body,
-        channel="form",
-        site=row.place,
-        source=f"page:{row.place.code}",
-        message_id=f"mend-{row.pk}-{hashlib.sha256(body).hexdigest()[:16]}",
-        sent_at=at,
-        by=by,
-        at=at,
-    )
+    feed = row.receipt.form == visits.FEED
+    told = dict(values) if feed else {"rows": [dict(values)]}
+    body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+    source, message_id = f"page:{row.place.code}", f"mend-{row.pk}-{hashlib.sha256(body).hexdigest()[:16]}"
+    if feed:
+        taken = visits.take_visits(body, site=row.place, source=source, message_id=message_id, by=by, at=at)
+        outcome = Outcome(taken.receipt_id, taken.rows, (), taken.duplicate, taken.quarantined, taken.repeat)
+    else:
+        outcome = submit(
+            row.receipt.form,
+            body,
+            channel="form",
+            site=row.place,
+            source=source,
+            message_id=message_id,
+            sent_at=at,
+            by=by,
+            at=at,
+        )
     if not outcome.quarantined:
         _settle(row, "sense.row_mended", because="", by=by, at=at, receipt=outcome.receipt_id)
     return outcome

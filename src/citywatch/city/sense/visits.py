@@ -1,8 +1,10 @@
 """The door of the visit feed: who was where, from when to when, by the hundred thousand.
 
 The receipt proves what came; the rows go to the event log alone, under dense person numbers. No journal entry per row.
+Three ways to send the same four columns: a Parquet file, an Arrow IPC stream, or one JSON object a line.
 """
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ import numpy as np
 from django.db import transaction
 
 from citywatch.city.sense.types import VisitsTaken
+from citywatch.eventlog import arrow
 from citywatch.eventlog.segments import Batch
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms.identifiers import is_resident_number, looks_like_other_document
@@ -28,6 +31,7 @@ from citywatch.mechanisms.vault.services import surrogates
 
 FEED = "visits"
 COLUMNS = ("id_number", "place_code", "time_in", "time_out")
+_MAGIC = {b"PAR1": "parquet", b"\xff\xff\xff\xff": "arrow"}
 
 _WRONG = {
     "id": Label(
@@ -39,16 +43,30 @@ _WRONG = {
         "离开时间早于进入时间或时间缺失；请更正。",
         "The time out lies before the time in, or one is missing; correct them.",
     ),
+    "line": Label(
+        f"该行不是含 {'、'.join(COLUMNS)} 四个文本的 JSON 对象；请更正后重新发送该行。",
+        f"This line is no JSON object with the texts {', '.join(COLUMNS)}; correct it and send it again.",
+    ),
 }
 _STAGE = """
 CREATE TABLE came AS SELECT file_row_number + 1 AS number,
     upper(trim(id_number)) AS id_number,
-    trim(place_code) AS place_code, epoch_us(time_in) AS us_in, epoch_us(time_out) AS us_out
+    trim(place_code) AS place_code, epoch_us(time_in) AS us_in, epoch_us(time_out) AS us_out, NULL::VARCHAR AS line
 FROM read_parquet(?, file_row_number = true)
 """
+# A written time without an offset is the city's, as on every form; China has had no summer time since 1991.
+_MICROSECONDS = r"""
+CASE WHEN regexp_matches({text}, '(Z|[+-]\d\d:?\d\d)$') THEN epoch_us(try_cast({text} AS TIMESTAMPTZ))
+     ELSE epoch_us(try_cast({text} AS TIMESTAMP)) - 8 * 3600000000 END
+"""
+_STAGE_LINES = f"""
+CREATE TABLE came AS SELECT number, upper(trim(id_number)) AS id_number, trim(place_code) AS place_code,
+    {_MICROSECONDS.format(text="time_in")} AS us_in, {_MICROSECONDS.format(text="time_out")} AS us_out, line
+FROM lines
+"""  # noqa: S608 - our own columns
 _JUDGE = """
 CREATE TABLE judged AS SELECT came.*, people.person, places.place,
-    CASE WHEN people.person IS NULL THEN 'id' WHEN places.place IS NULL THEN 'place'
+    CASE WHEN line IS NOT NULL THEN 'line' WHEN people.person IS NULL THEN 'id' WHEN places.place IS NULL THEN 'place'
          WHEN us_in IS NULL OR us_out IS NULL OR us_out < us_in THEN 'times' ELSE '' END AS wrong
 FROM came LEFT JOIN people USING (id_number) LEFT JOIN places USING (place_code)
 """
@@ -62,14 +80,15 @@ FROM judged WHERE wrong = '' GROUP BY ALL ORDER BY city_day, place, minute_in, p
 
 
 def take_visits(body: bytes, *, site: Place, source: str, message_id: str, by: Viewer, at: datetime) -> VisitsTaken:
-    """Take a Parquet file with the columns `COLUMNS` (times in UTC) into the log's visits.
+    """Take a body with the columns `COLUMNS` into the log's visits: Parquet, an Arrow stream, or JSON lines.
 
-    Unknown places, failing ID numbers and reversed times are quarantined; a stay repeated within the file counts as a
-    duplicate. The same message again answers as the first time.
+    Times are UTC in Parquet and Arrow; as text they carry their offset, or are the city's. Unknown places, failing ID
+    numbers and reversed times are quarantined; a stay repeated within the file counts as a duplicate. The same message
+    again answers as the first time.
     """
     must(by, "sense.submit", site)
     receipt, new = receipts.take(
-        body, source=source, message_id=message_id, channel="parquet", form=FEED, place=site, sent_at=at, at=at
+        body, source=source, message_id=message_id, channel=format_of(body), form=FEED, place=site, sent_at=at, at=at
     )
     if not new and receipt.state == Receipt.State.PROCESSED:
         return _taken(receipt, repeat=True)
@@ -97,21 +116,78 @@ def process(receipt: Receipt, *, at: datetime, body: bytes | None = None) -> Vis
         return _taken(held)
 
 
+def format_of(body: bytes) -> str:
+    """How a body is written, told by its first bytes: `parquet`, `arrow`, else `ndjson`.
+
+    >>> format_of(b'{"id_number": "1"}')
+    'ndjson'
+    """
+    return _MAGIC.get(body[:4], "ndjson")
+
+
 @contextmanager
 def _opened(body: bytes, receipt: Receipt) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as files:
-        path = Path(folder) / "visits.parquet"
-        path.write_bytes(body)
         files.execute("SET TimeZone = 'UTC'")
         try:
-            files.execute(_STAGE, [str(path)])
-        except duckdb.Error:
-            sentence = f"The visits file cannot be read; send Parquet with {', '.join(COLUMNS)} (times in UTC)."
+            _STAGERS[receipt.channel](files, Path(folder), body)
+        except (duckdb.Error, arrow.Unreadable, UnicodeDecodeError):
+            wanted = ", ".join(COLUMNS)
+            sentence = f"The visits cannot be read; send Parquet, an Arrow stream or JSON lines with {wanted}."
             receipts.refuse(receipt, sentence)
             raise Refusal(
-                sentence, zh=f"无法读取到访文件；请发送含 {'、'.join(COLUMNS)} 列的 Parquet 文件（时间为UTC）。"
+                sentence,
+                zh=f"无法读取到访文件；请发送含 {'、'.join(COLUMNS)} 的 Parquet、Arrow 流或每行一个 JSON 对象的文件。",
             ) from None
         yield files
+
+
+def _stage_parquet(files: duckdb.DuckDBPyConnection, folder: Path, body: bytes) -> None:
+    path = folder / "visits.parquet"
+    path.write_bytes(body)
+    files.execute(_STAGE, [str(path)])
+
+
+def _stage_arrow(files: duckdb.DuckDBPyConnection, folder: Path, body: bytes) -> None:
+    stream, path = folder / "visits.arrows", folder / "visits.parquet"
+    stream.write_bytes(body)
+    arrow.to_parquet(stream, path, COLUMNS)
+    files.execute(_STAGE, [str(path)])
+
+
+def _stage_lines(files: duckdb.DuckDBPyConnection, folder: Path, body: bytes) -> None:
+    """Read line by line: one that cannot be read waits in quarantine, the others do not wait for it."""
+    del folder
+    columns: dict[str, list[str | None]] = {name: [] for name in (*COLUMNS, "line")}
+    numbers = []
+    for number, line in enumerate(body.decode("utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        values, unread = _texts(line)
+        numbers.append(number)
+        for name, text in zip(columns, (*values, unread), strict=True):
+            columns[name].append(text)
+    if not any(unread is None for unread in columns["line"]):
+        raise arrow.Unreadable("no line is an object with these columns")
+    arrays = {name: np.array(texts, dtype=object) for name, texts in columns.items()}
+    files.execute(f"CREATE TABLE lines (number BIGINT, {', '.join(f'{name} VARCHAR' for name in arrays)})")
+    files.register("columns_of", {"number": np.array(numbers, dtype=np.int64), **arrays})
+    files.execute(f"INSERT INTO lines SELECT number, {', '.join(arrays)} FROM columns_of")  # noqa: S608 - our own names
+    files.unregister("columns_of")
+    files.execute(_STAGE_LINES)
+
+
+def _texts(line: str) -> tuple[tuple[str | None, ...], str | None]:
+    """The four texts of a line; or nothing, and the line itself."""
+    try:
+        told = json.loads(line)
+        values = tuple(told[name] for name in COLUMNS)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return (None,) * len(COLUMNS), line
+    return (values, None) if all(isinstance(value, str) for value in values) else ((None,) * len(COLUMNS), line)
+
+
+_STAGERS = {"parquet": _stage_parquet, "arrow": _stage_arrow, "ndjson": _stage_lines, "form": _stage_lines}
 
 
 def _identify(files: duckdb.DuckDBPyConnection, at: datetime) -> None:
@@ -150,8 +226,10 @@ def _batches(kept: dict[str, Any], receipt: Receipt) -> Iterator[Batch]:
 
 
 def _reasons(wrong: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, dict[str, str], Label]]:
-    for number, id_number, place_code, us_in, us_out, _person, _place, why in wrong:
+    for number, id_number, place_code, us_in, us_out, line, _person, _place, why in wrong:
         values = {"id_number": id_number, "place_code": place_code, "time_in": _iso(us_in), "time_out": _iso(us_out)}
+        if line is not None:
+            values["line"] = line
         yield number, {name: str(value or "") for name, value in values.items()}, _WRONG[why]
 
 

@@ -49,8 +49,8 @@ def take(
                 "sent_at": sent_at,
             },
         )
-    if receipt.digest != digest:
-        _keep_conflict(receipt, body, digest, at)
+    if (receipt.digest, receipt.form) != (digest, form):
+        _keep_conflict(receipt, body, digest, form=form, channel=channel, at=at)
         raise SameKeyOtherContent(
             f"Message id {message_id} from {source} was already used on {receipt.received_at:%Y-%m-%d %H:%M} UTC for "
             "other content; send this content under a new id, or the first content again.",
@@ -120,15 +120,15 @@ def note_fault(receipt: Receipt, fault: str) -> bool:
     return bool(Receipt.objects.filter(pk=receipt.pk).exclude(why=fault).update(why=fault))
 
 
-def _keep_conflict(first: Receipt, body: bytes, digest: str, at: datetime) -> None:
+def _keep_conflict(first: Receipt, body: bytes, digest: str, *, form: str, channel: str, at: datetime) -> None:
     mark = f"#conflict-{digest[:12]}"
     message_id = first.message_id[: _LONGEST_ID - len(mark)] + mark
     Receipt.objects.get_or_create(
         source=first.source,
         message_id=message_id,
         defaults={
-            "channel": first.channel,
-            "form": first.form,
+            "channel": channel,
+            "form": form,
             "place": first.place,
             "digest": digest,
             "sealed": _seal(body, f"{first.source}.{message_id}"),

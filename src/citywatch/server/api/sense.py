@@ -163,8 +163,15 @@ _BATCH: dict[str, Any] = {
         {"in": "header", "name": "Sent-At", "required": False, "schema": {"type": "string", "format": "date-time"}},
     ],
 }
-_PARQUET: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/vnd.apache.parquet": {"schema": {"type": "string"}}}},
+_VISITS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
     "parameters": _BATCH["parameters"][:1],
 }
 
@@ -211,9 +218,13 @@ def send_batch(request: HttpRequest, code: str, site: str = "") -> Status[dict[s
     return Status(200 if outcome.repeat else 201, _taken(outcome))
 
 
-@router.post("/visits", response={200: Counts, 201: Counts}, summary="Send visits", openapi_extra=_PARQUET)
+@router.post("/visits", response={200: Counts, 201: Counts}, summary="Send visits", openapi_extra=_VISITS)
 def send_visits(request: HttpRequest, site: str = "") -> Status[dict[str, Any]]:
-    """Take a Parquet body with id_number, place_code, time_in and time_out (UTC)."""
+    """Take id_number, place_code, time_in and time_out as Parquet, as an Arrow IPC stream or as one JSON object a line.
+
+    Times are UTC in Parquet and Arrow; as text (`2020-06-11T08:30`) they are the city's unless they carry an offset.
+    `Idempotency-Key` names the batch: sent again it answers 200 with the first counts and stores nothing.
+    """
     place = _place(request, site)
     taken = take_visits(
         request.body,
