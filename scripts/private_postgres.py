@@ -23,8 +23,11 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """Start a cluster and give its DATABASE_URL. PostgreSQL refuses to run as root, so root lends it to `postgres`."""
+def cluster(**settings: str) -> Iterator[str]:
+    """Start a cluster with these settings and give its DATABASE_URL.
+
+    PostgreSQL refuses to run as root, so root lends it to `postgres`.
+    """
     programs = binaries()
     if programs is None:
         raise FileNotFoundError("PostgreSQL's initdb was not found; install the package postgresql.")
@@ -39,6 +42,7 @@ def cluster() -> Iterator[str]:
     secret.write_text(password)
     secret.chmod(0o644)
     port = _free_port()
+    set_to = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
     try:
         subprocess.run(  # noqa: PLW1510 - `run` says check=True
@@ -48,7 +52,7 @@ def cluster() -> Iterator[str]:
         )  # fmt: skip
         server = subprocess.Popen(
             [*as_user, programs / "postgres", "-D", folder / "cluster", "-F", "-c", f"port={port}",
-             "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"],
+             "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", *set_to],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
         _wait(port)
