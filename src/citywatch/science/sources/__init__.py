@@ -2,7 +2,8 @@
 
 `counts` judges places by one two-by-two table each; `origins` judges whole histories of days against everyone else's;
 `homes` finds who lives together; `nearest` has only addresses and candidate sources; `power` and `settling` say how
-many interviews more would settle it, the one over histories, the other over counts. For meals and habits asked one by one see `exposures`, for goods `goods`.
+many interviews more would settle it, the one over histories, the other over counts. For meals and habits asked one by
+one see `exposures`, for goods `goods`.
 """
 
 from citywatch.science.sources.counts import PlaceRanking, log_hypergeometric_tail, rank_places
