@@ -73,7 +73,11 @@ def event(city, monkeypatch):
         if event_id != 7:
             raise NotFound("no such event")
         return SimpleNamespace(
-            id=7, place_id=street.pk, hazard="covid-19", title=Label("花乡新冠阳性", "Positive in Huaxiang")
+            id=7,
+            place_id=street.pk,
+            hazard="covid-19",
+            title=Label("花乡新冠阳性", "Positive in Huaxiang"),
+            verified_at=NOON,
         )
 
     monkeypatch.setattr(warn, "event_facts", facts)

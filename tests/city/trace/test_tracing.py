@@ -350,11 +350,11 @@ def test_the_timeline_marks_exposure_and_infectious_days_and_shows_where_they_we
     row = Case.objects.select_related("investigation").get(pk=number)
     captured([(row.person_id, places["110106018-R01"], moment(4), 1)])
 
-    days = {day.day: day for day in queries.timeline(row, at=NOON)}
+    days = {day.day: day for day in queries.timeline(viewers["investigator"], row, at=NOON).days}
 
     assert min(days) == date(2020, 5, 25)
-    assert days[date(2020, 6, 3)].presences[0].place.code == "110106018-M01-1"
-    assert days[date(2020, 6, 4)].presences[0].source == "visit"
+    assert days[date(2020, 6, 3)].lines[0].place.code == "110106018-M01-1"
+    assert days[date(2020, 6, 4)].lines[0].source == "visit"
     assert next(day for day in days if days[day].infectious) == date(2020, 6, 6)
     assert days[ONSET].onset
     assert not days[ONSET].exposure

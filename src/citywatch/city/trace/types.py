@@ -19,11 +19,20 @@ class CoreTold:
 
 @dataclass(frozen=True, slots=True)
 class StayTold:
-    """A stay as told in an interview; instants are timezone-aware."""
+    """A stay as told in an interview; instants are timezone-aware. `row` is the stay it corrects, if one was kept."""
 
     place_code: str
     from_at: datetime
     to_at: datetime
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InterviewKept:
+    """Numbers of the rows that a telling became, in the order told."""
+
+    stays: tuple[int, ...]
+    contacts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from citywatch.city.trace.queries.cases import (
 )
 from citywatch.city.trace.queries.chains import ChainNode, ChainTree, Offspring, chain_graph_of
 from citywatch.city.trace.queries.contacts import (
+    GivenRow,
     Line,
     contact,
     contacts_of,
     contacts_waiting,
+    handed_over_by,
+    handed_over_to,
     late_contacts,
     lines,
     worklist,
@@ -45,6 +48,7 @@ __all__ = [
     "ChainTree",
     "Day",
     "Dossier",
+    "GivenRow",
     "Happening",
     "Line",
     "Milestone",
@@ -65,6 +69,8 @@ __all__ = [
     "curve",
     "dossier",
     "find_places",
+    "handed_over_by",
+    "handed_over_to",
     "investigation_facts",
     "investigation_for_event",
     "investigations",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from citywatch.city.trace.models import Contact
+from citywatch.city.trace.models import HAND_OVER_MOVES, Contact
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.lifecycle.models import Clock, WorkedModel
 from citywatch.mechanisms.lifecycle.types import Transition
@@ -22,12 +22,26 @@ class Line:
     clocks: tuple[Clock, ...]
     moves: tuple[Transition, ...]
     late: bool
+    opens_case: bool = True
+
+    @property
+    def gives(self) -> bool:
+        """Whether this row could go to another district."""
+        return isinstance(self.row, Contact) and self.row.state in {"listed", "notified"}
 
     @property
     def clock(self) -> Clock | None:
         """Its own clock to look at first: the running one due soonest, else the last. The source's stands elsewhere."""
         own = [clock for clock in self.clocks if clock.code != "source-lock"]
         return next((clock for clock in own if clock.running), own[-1] if own else None)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRow:
+    """The giving district's row and the receiving one's: what the giver may know is its district and how it stands."""
+
+    row: Any
+    taken: Any
 
 
 def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime) -> tuple[Line, ...]:
@@ -43,8 +57,9 @@ def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime) -> tuple
             row,
             names.get(row.person_id, Identity()).name,  # type: ignore[attr-defined]
             tuple(clocks.get(row.pk, ())),
-            tuple(row.moves_for(viewer)),
+            tuple(move for move in row.moves_for(viewer) if move.name not in HAND_OVER_MOVES),
             any(clock.is_late(at) for clock in clocks.get(row.pk, ())),
+            opens_case=not isinstance(row, Contact) or viewer.may(row.case.VIEW, row.case.place.path),
         )
         for row in rows
     )
@@ -57,6 +72,20 @@ def worklist(viewer: Viewer, *, kind: str = "", state: str = "") -> Any:
     if kind:
         rows = rows.filter(kind=kind)
     return rows.order_by("judged_at", "pk")
+
+
+def handed_over_to(viewer: Viewer) -> list[Any]:
+    """Contacts that other districts handed over and that wait for this viewer's answer, the longest waiting first."""
+    return list(contact_rows(viewer).select_related("from_row__place").filter(state="offered").order_by("pk"))
+
+
+def handed_over_by(viewer: Viewer, *, most: int = 50) -> list[Any]:
+    """Rows of the viewer's own that went to another district, newest first, each with the row it last became."""
+    rows = Contact.objects.visible_to(viewer).filter(handed_to__isnull=False).distinct().order_by("-pk")[:most]
+    return [
+        GivenRow(row, row.handed_to.select_related("place").order_by("-pk").first())
+        for row in rows.select_related("place")
+    ]
 
 
 def late_contacts(viewer: Viewer, *, at: datetime) -> int:
@@ -85,7 +114,7 @@ def contacts_waiting(viewer: Viewer, *, judged_before: datetime) -> list[int]:
 def contact_rows(viewer: Viewer) -> Any:
     return (
         Contact.objects.visible_to(viewer)
-        .select_related("place", "case__investigation", "visited__parent")
+        .select_related("place", "case__investigation", "case__place", "visited__parent", "through", "from_row__place")
         .order_by("case_id", "pk")
     )
 

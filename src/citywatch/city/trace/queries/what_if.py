@@ -26,6 +26,10 @@ class RankLine:
         """How many ranks it rose (positive) or fell; 0 where one of the two is unknown."""
         return self.stands - self.rank if self.rank and self.stands else 0
 
+    @property
+    def steps(self) -> int:
+        return abs(self.moved)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:

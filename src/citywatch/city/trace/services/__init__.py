@@ -11,8 +11,13 @@ from citywatch.city.trace.services.cases import (
     move_case,
 )
 from citywatch.city.trace.services.contacts import CONTACT_STATES, judge_contact, move_contact, move_contacts
-from citywatch.city.trace.services.handovers import accept_contact, decline_contact, hand_over_contact
-from citywatch.city.trace.services.interviews import answer_captured, note_reading, record_interview
+from citywatch.city.trace.services.handovers import (
+    accept_contact,
+    decline_contact,
+    hand_over_contact,
+    hand_over_contacts,
+)
+from citywatch.city.trace.services.interviews import answer_captured, note_reading, record_interview, remove_stay
 from citywatch.city.trace.services.investigations import (
     change_look_back,
     close_investigation,
@@ -37,6 +42,7 @@ __all__ = [
     "decline_contact",
     "district_of",
     "hand_over_contact",
+    "hand_over_contacts",
     "import_contacts",
     "import_line_list",
     "isolate_case",
@@ -50,4 +56,5 @@ __all__ = [
     "open_investigation",
     "publish_risk_point",
     "record_interview",
+    "remove_stay",
 ]

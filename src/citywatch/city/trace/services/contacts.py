@@ -1,6 +1,6 @@
 """Keep, judge and move contacts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -82,11 +82,16 @@ def move_contact(contact_id: int, move: str, *, by: Viewer, at: datetime, becaus
 
 def move_contacts(ids: Sequence[int], move: str, *, by: Viewer, at: datetime, because: str = "") -> BulkOutcome:
     """Take many contacts the same step on; those that cannot are named with the reason and keep nobody else back."""
+    return for_each(ids, lambda contact_id: move_contact(contact_id, move, by=by, at=at, because=because))
+
+
+def for_each(ids: Sequence[int], act: Callable[[int], object]) -> BulkOutcome:
+    """Act on each contact in a transaction of its own."""
     moved, refused = [], []
     for contact_id in dict.fromkeys(ids):
         try:
             with transaction.atomic():
-                move_contact(contact_id, move, by=by, at=at, because=because)
+                act(contact_id)
         except Refusal as refusal:
             refused.append(NotMoved(contact_id, Label(refusal.zh, refusal.sentence)))
         else:

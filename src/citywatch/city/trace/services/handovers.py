@@ -4,6 +4,7 @@ The giving district keeps its row, closed as handed over. The receiving one gets
 send back with a reason. The twelve hours to move a close contact run on across both: nobody gains time by handing over.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
@@ -11,7 +12,9 @@ from django.db import transaction
 
 from citywatch.city.registry.queries import city_place, districts
 from citywatch.city.trace.models import Contact
+from citywatch.city.trace.services.contacts import for_each
 from citywatch.city.trace.services.rows import contact_row, district_of
+from citywatch.city.trace.types import BulkOutcome
 from citywatch.mechanisms.errors import Conflict, Refusal
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Place, must
@@ -68,6 +71,11 @@ def hand_over_contact(contact_id: int, to: str, *, by: Viewer, at: datetime, bec
     if contact.person is not None:
         make_known([contact.person], at_places=[(receiver, "responsible")])
     return int(taken.pk)
+
+
+def hand_over_contacts(ids: Sequence[int], to: str, *, by: Viewer, at: datetime, because: str) -> BulkOutcome:
+    """Hand many contacts to one district; those that cannot go are named and keep nobody else back."""
+    return for_each(ids, lambda contact_id: hand_over_contact(contact_id, to, by=by, at=at, because=because))
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from citywatch.city.trace.models import Case, Contact, Stay, Verdict
 from citywatch.city.trace.queries import captured_at
 from citywatch.city.trace.services.contacts import judge_again, keep_contact
 from citywatch.city.trace.services.rows import case_row
-from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
+from citywatch.city.trace.types import ContactTold, CoreTold, InterviewKept, StayTold
 from citywatch.mechanisms.errors import Conflict, NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Place, must
@@ -33,12 +33,14 @@ def record_interview(
     by: Viewer,
     at: datetime,
     complete: bool = True,
-) -> None:
+    draft: bool = False,
+) -> InterviewKept:
     """Keep what a case told: core information, where they were, whom they met.
 
     Told again, the same stay or contact is not doubled, so an interview may be sent in parts. `complete` says that the
     first report is whole; core information alone stops only the four-hour clock, and only once it says when the case
-    fell ill, or that it never did.
+    fell ill, or that it never did. A `draft`, saved while the case still talks, stops no clock at all. A stay that
+    names its `row` corrects that one.
     """
     case = case_row(case_id, by)
     must(by, "trace.investigate", case.place)
@@ -57,7 +59,7 @@ def record_interview(
     if core is not None:
         judge_again([case], by=by, at=at)
     journal.record(
-        "trace.interview_recorded",
+        "trace.interview_draft_saved" if draft else "trace.interview_recorded",
         place=case.place,
         by=by,
         at=at,
@@ -69,10 +71,31 @@ def record_interview(
         stays=[[stay.visited.code, stay.from_at, stay.to_at] for stay in kept_stays],
         contacts=[[one.pk, one.person_id, one.kind, one.ground, one.first_at, one.last_at] for one in kept_contacts],
     )
-    if core is not None and case.state == "reported" and _has_core(case):
-        advance(case, "core", by=by, at=at)
-    if complete and case.state == "core_done":
-        advance(case, "complete", by=by, at=at)
+    if not draft:
+        if core is not None and case.state == "reported" and _has_core(case):
+            advance(case, "core", by=by, at=at)
+        if complete and case.state == "core_done":
+            advance(case, "complete", by=by, at=at)
+    return InterviewKept(tuple(one.pk for one in kept_stays), tuple(one.pk for one in kept_contacts))
+
+
+@transaction.atomic
+def remove_stay(case_id: int, stay_id: int, *, by: Viewer, at: datetime) -> None:
+    """Take back a stay that was told or entered by mistake; what it said stays in the journal."""
+    case = case_row(case_id, by)
+    must(by, "trace.investigate", case.place)
+    stay = Stay.objects.select_related("visited").filter(case=case, pk=stay_id).first()
+    if stay is None:
+        return  # removed already
+    journal.record(
+        "trace.stay_removed",
+        place=case.place,
+        by=by,
+        at=at,
+        subject=case,
+        stay=[stay.visited.code, stay.from_at, stay.to_at],
+    )
+    stay.delete()
 
 
 def _has_core(case: Case) -> bool:
@@ -115,6 +138,8 @@ def _keep_stay(case: Case, told: StayTold, places: dict[str, Place]) -> Stay:
             f"A stay at {told.place_code} ends before it begins; check both times.",
             zh=f"在{places[told.place_code].name_zh}的停留结束时间早于开始时间；请核对。",
         )
+    if told.row is not None:
+        return _correct_stay(case, told, places[told.place_code])
     stay, _ = Stay.objects.get_or_create(
         case=case,
         visited=places[told.place_code],
@@ -123,6 +148,24 @@ def _keep_stay(case: Case, told: StayTold, places: dict[str, Place]) -> Stay:
         defaults={"place": case.place},
     )
     return stay
+
+
+def _correct_stay(case: Case, told: StayTold, visited: Place) -> Stay:
+    """A kept stay with other times or another place; where another row already says the same, that row stays alone."""
+    same: dict[str, Any] = {"case": case, "visited": visited, "from_at": told.from_at, "to_at": told.to_at}
+    kept = Stay.objects.filter(case=case, pk=told.row).first()
+    twin = Stay.objects.filter(**same).first()
+    if twin is not None:
+        if kept is not None and kept.pk != twin.pk:
+            kept.delete()
+        return twin
+    if kept is None:
+        return Stay.objects.create(**same, place=case.place)
+    for name, value in same.items():
+        setattr(kept, name, value)
+    kept.source = Stay.Source.INTERVIEW
+    kept.save()
+    return kept
 
 
 @transaction.atomic

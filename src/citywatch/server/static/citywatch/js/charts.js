@@ -93,6 +93,32 @@ const KINDS = {
     };
   },
 
+  /** Who infected whom, each case at its day of onset; heights come from the server, so 500 cases need no layout here. */
+  chain(data, p) {
+    const days = [...new Set(data.nodes.map((node) => node.day))].sort();
+    const span = [];
+    for (let day = Date.parse(days[0]); day <= Date.parse(days.at(-1)); day += 86400000) span.push(new Date(day).toISOString().slice(0, 10));
+    const few = data.nodes.length <= 60;
+    const told = (link) => data.told || link.support >= 0.5;
+    return {
+      ...base(p, false),
+      grid: { left: 14, right: few ? 60 : 18, top: 8, bottom: 26, containLabel: true },
+      legend: { show: false },
+      xAxis: { ...categories(p, span), boundaryGap: true, splitLine: { show: true, lineStyle: { color: p.line } } },
+      yAxis: { type: "value", inverse: true, show: false, scale: true },
+      dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none" }, { type: "inside", yAxisIndex: 0, filterMode: "none", zoomOnMouseWheel: "shift" }],
+      series: [{
+        type: "graph", coordinateSystem: "cartesian2d", cursor: "pointer",
+        data: data.nodes.map((node) => ({ id: node.id, name: node.name, value: [node.day, node.height], symbolSize: (few ? 13 : 7) + Math.min(16, 3 * node.infected), href: node.href, itemStyle: { color: node.infector ? p.accent : p.red, opacity: node.href ? 1 : 0.55 } })),
+        links: data.links.map((link) => ({ source: link.source, target: link.target, lineStyle: { color: told(link) ? p.accent : p.strong, width: 1 + 2 * link.support, type: told(link) ? "solid" : "dashed", opacity: 0.35 + 0.6 * link.support, curveness: 0.06 } })),
+        label: { show: few, position: "right", formatter: "{b}", color: p.ink, fontSize: p.size, textBorderColor: p.surface, textBorderWidth: 2 },
+        edgeSymbol: ["none", "arrow"], edgeSymbolSize: 6, itemStyle: { borderColor: p.surface, borderWidth: 1.2 }, emphasis: { focus: "adjacency", label: { show: true } },
+      }],
+      tip: (i, params) => (params.dataType === "node" ? tip(params.name, [[words.day, data.nodes[i].day], [words.infector, data.nodes[i].infector || "–"], ...data.nodes[i].others.map((other) => ["", other])]) : null),
+      rows: [[words.name, words.day, words.infector, words.others], ...data.nodes.map((node) => [node.name, node.day, node.infector, node.others.join("; ")])],
+    };
+  },
+
   ranking(data, p) {
     const { names, values, low = [], high = [] } = data;
     const whisker = (params, api) => {
@@ -135,11 +161,14 @@ function draw(figure) {
     const one = Array.isArray(params) ? params[0] : params;
     return one ? tipFor(one.dataIndex, one) : null;
   };
+  if (figure.dataset.chart === "chain") canvas.style.height = `${Math.min(900, Math.max(260, given.value.nodes.length * 20))}px`;
   if (figure.dataset.chart === "ranking") canvas.style.height = `${Math.max(90, given.value.names.length * 30 + 44)}px`;
   const chart = echarts.getInstanceByDom(canvas) ?? echarts.init(canvas);
   chart.resize();
   chart.setOption(option, true);
-  figure.querySelector("details .table-wrap").replaceChildren(table(rows));
+  chart.off("click").on("click", (params) => params.data?.href && location.assign(params.data.href));
+  figure.querySelector("details .table-wrap")?.replaceChildren(table(rows));
+  if (figure.dataset.export) offerFiles(figure, chart, option, rows);
   drawn.set(figure, { text: given.text, canvas });
 }
 
@@ -147,9 +176,37 @@ function canvasIn(figure) {
   const canvas = element("div", { class: "chart-canvas", role: "img", "aria-label": figure.getAttribute("aria-label") ?? "" });
   const wrap = element("div", { class: "table-wrap", tabindex: "0", role: "region", "aria-label": figure.getAttribute("aria-label") ?? words.figures });
   figure.removeAttribute("role"); // the picture is the canvas; as role="img" the figure would hide its own table
-  figure.replaceChildren(canvas, element("details", {}, element("summary", {}, words.figures), wrap));
+  // data-plain: the page itself has a better table beside the picture.
+  figure.replaceChildren(canvas, ...("plain" in figure.dataset ? [] : [element("details", {}, element("summary", {}, words.figures), wrap)]));
   new ResizeObserver(() => echarts.getInstanceByDom(canvas)?.resize()).observe(canvas);
   return canvas;
+}
+
+/** Buttons that hand out what is drawn: as PNG, as SVG drawn anew at the same size, and its rows as CSV. */
+function offerFiles(figure, chart, option, rows) {
+  const quoted = (cell) => (/[",\n]/.test(`${cell ?? ""}`) ? `"${`${cell}`.replaceAll('"', '""')}"` : `${cell ?? ""}`);
+  const kinds = {
+    png: async () => (await fetch(chart.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: "#fff" }))).blob(),
+    svg: async () => {
+      const paper = echarts.init(null, null, { renderer: "svg", ssr: true, width: chart.getWidth(), height: chart.getHeight() });
+      paper.setOption(option);
+      const text = paper.renderToSVGString();
+      paper.dispose();
+      return new Blob([text], { type: "image/svg+xml" });
+    },
+    csv: async () => new Blob(["\ufeff", rows.map((row) => row.map(quoted).join(",")).join("\r\n")], { type: "text/csv" }),
+  };
+  const button = (kind) => {
+    const made = element("button", { type: "button", class: "button small", "data-file": kind }, kind.toUpperCase());
+    made.addEventListener("click", async () => {
+      const address = URL.createObjectURL(await kinds[kind]());
+      element("a", { href: address, download: `${figure.dataset.export}.${kind}` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 10000);
+    });
+    return made;
+  };
+  figure.querySelector(".chart-tools")?.remove();
+  figure.prepend(element("div", { class: "chart-tools" }, ...Object.keys(kinds).map(button)));
 }
 
 function drawAll() {

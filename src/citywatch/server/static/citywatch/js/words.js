@@ -13,6 +13,8 @@ const ALL = {
   name: ["名称", "Name"],
   kind: ["类别", "Kind"],
   linked: ["关联", "Linked to"],
+  infector: ["感染来源", "Infected by"],
+  others: ["其他可能", "Or by"],
   figures: ["查看数据", "Show the figures"],
   outline: ["轮廓图", "Outline"],
   grid: ["方格图", "Grid"],

@@ -1,0 +1,37 @@
+"""Pages of tracing: investigations and their dossiers, cases and interviews, contacts, risk points."""
+
+from citywatch.city.trace.views.cases import beside, case, case_move, classify, identity, isolate
+from citywatch.city.trace.views.contacts import contact_answer, contact_judge, contact_move, contacts, contacts_move
+from citywatch.city.trace.views.interviews import interview, places
+from citywatch.city.trace.views.investigations import (
+    investigation,
+    investigation_move,
+    investigations,
+    look_back,
+    open_investigation,
+    publish,
+    risk_points,
+)
+
+__all__ = [
+    "beside",
+    "case",
+    "case_move",
+    "classify",
+    "contact_answer",
+    "contact_judge",
+    "contact_move",
+    "contacts",
+    "contacts_move",
+    "identity",
+    "interview",
+    "investigation",
+    "investigation_move",
+    "investigations",
+    "isolate",
+    "look_back",
+    "open_investigation",
+    "places",
+    "publish",
+    "risk_points",
+]
