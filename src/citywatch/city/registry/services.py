@@ -1,6 +1,6 @@
 """Laying out a city, adding sites, making accounts and granting roles."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from citywatch.city.registry import reference
 from citywatch.city.registry.models import Institution, Organisation, Staff
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.journal import services as journal
-from citywatch.mechanisms.jurisdiction.models import Account, Grant, Place, Role
+from citywatch.mechanisms.jurisdiction.models import Account, Grant, Place, Role, must
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
 FOUNDED = date(1949, 10, 1)
@@ -33,6 +33,16 @@ class NewSite:
     fever_clinic: bool = False
     emergency: bool = False
     sentinel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SitesImported:
+    """What an import of places did: received = stored + changed + same."""
+
+    received: int
+    stored: int
+    changed: int
+    same: int
 
 
 @transaction.atomic
@@ -98,6 +108,73 @@ def add_sites(sites: Collection[NewSite], *, valid_from: date = FOUNDED) -> dict
                 valid_from=valid_from,
             )
     return made
+
+
+@transaction.atomic
+def import_sites(sites: Sequence[NewSite], *, by: Viewer, at: datetime, dry_run: bool = False) -> SitesImported:
+    """Bring places below streets in from somebody's list: new ones are added, known ones take the list's words.
+
+    A place never moves by import: reports of many years hang below it. Refuses (nothing is stored) a list that names a
+    parent nobody knows, moves a place or changes its kind; `by` needs `registry.grant` at each place's parent.
+    """
+    known = {place.code: place for place in Place.objects.select_related("parent")}
+    listed: dict[str, NewSite] = {}
+    fresh, changed, same = [], 0, 0
+    for number, site in enumerate(sites, start=1):
+        if site.code in listed:
+            raise Refusal(f"Place {site.code} stands in the list twice; keep one row.")
+        listed[site.code] = site
+        parent = known.get(site.parent_code)
+        if parent is None and site.parent_code not in listed:
+            raise Refusal(
+                f"Place {site.code} (number {number}) lies in {site.parent_code}, which neither the registry nor an "
+                "earlier row has; add that first."
+            )
+        if parent is not None:
+            must(by, "registry.grant", parent)
+        place = known.get(site.code)
+        if place is None:
+            fresh.append(site)
+        elif (place.kind, above := (place.parent.code if place.parent else "")) != (site.kind, site.parent_code):
+            raise Refusal(
+                f"Place {site.code} is a {place.kind} in {above} here and a {site.kind} in {site.parent_code} in the "
+                "list; a place does not move: give the new one a new code."
+            )
+        elif _rewrite(place, site):
+            changed += 1
+            journal.record("registry.place_changed", place=place, by=by, at=at, subject=place, code=place.code)
+        else:
+            same += 1
+    for code, place in add_sites(fresh, valid_from=at.date()).items():
+        journal.record("registry.place_added", place=place, by=by, at=at, subject=place, code=code)
+    if dry_run:
+        transaction.set_rollback(True)
+    return SitesImported(len(sites), len(fresh), changed, same)
+
+
+def _rewrite(place: Place, site: NewSite) -> bool:
+    """Give a known place the list's names, position and duties; tells whether anything was different."""
+    words = {name: getattr(site, name) for name in ("name_zh", "name_en", "lon", "lat")}
+    different = [name for name, value in words.items() if value is not None and getattr(place, name) != value]
+    for name in different:
+        setattr(place, name, words[name])
+    if different:
+        place.save(update_fields=different)
+    institution = Institution.objects.filter(place=place).first()
+    if institution is None:
+        return bool(different)
+    duties = {
+        "streams": list(site.streams),
+        "fever_clinic": site.fever_clinic,
+        "emergency": site.emergency,
+        "sentinel": site.sentinel,
+    }
+    others = [name for name, value in duties.items() if getattr(institution, name) != value]
+    for name in others:
+        setattr(institution, name, duties[name])
+    if others:
+        institution.save(update_fields=others)
+    return bool(different or others)
 
 
 def import_roles() -> None:

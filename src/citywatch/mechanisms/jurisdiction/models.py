@@ -49,6 +49,12 @@ class Place(models.Model):
         WORKPLACE = "workplace"
         RESTAURANT = "restaurant"
         TRANSPORT = "transport"
+        SHOP = "shop"
+        PARK = "park"
+        STALL = "stall"
+        NURSING_HOME = "nursing_home"
+        WAREHOUSE = "warehouse"
+        IMPORTER = "importer"
 
     code = models.CharField(max_length=40, unique=True)
     kind = models.CharField(max_length=16, choices=Kind.choices, db_index=True)

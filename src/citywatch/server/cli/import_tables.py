@@ -1,4 +1,4 @@
-"""`citywatch import`: a line list, contacts or form rows from a file; a dry run tells what would happen."""
+"""`citywatch import`: line lists, contacts, form rows, visits or places; a dry run says what would happen."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +10,18 @@ from citywatch.server.cli import set_up
 from citywatch.server.cli.tabular import TabularCommand
 
 if TYPE_CHECKING:  # models load only after set_up
+    from citywatch.city.registry.services import SitesImported
     from citywatch.city.trace.types import ImportOutcome
     from citywatch.mechanisms.jurisdiction.models import Place
     from citywatch.mechanisms.jurisdiction.types import Viewer
 
+_SHOWN = 20  # rows named one by one; the others wait on the page of rows to mend
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("import")
 def command() -> None:
-    """Import a line list, contacts or form rows from a file (CSV, XLSX, Parquet)."""
+    """Import a line list, contacts, form rows, visits or places from a file (CSV, XLSX, Parquet)."""
 
 
 def _mapped(function: click.decorators.FC) -> click.decorators.FC:
@@ -126,6 +128,80 @@ def form(file: Path, code: str, site: str, dry_run: bool) -> None:
         click.echo(f"row {bad.number}: {bad.why_en}")
 
 
+@command.command("visits", cls=TabularCommand)
+@click.argument("file", type=FILE)
+@click.option("--site", metavar="CODE", help="Who scanned; without it the city.")
+@click.option("--dry-run", is_flag=True, help="Read every row, and store nothing.")
+def visits(file: Path, site: str | None, dry_run: bool) -> None:
+    """Take visits into the event log: id_number, place_code, time_in, time_out.
+
+    CSV, XLSX, Parquet, an Arrow stream (.arrows) or JSON lines (.ndjson). Times in tables and lines are the city's
+    unless they carry an offset; in Parquet and Arrow they are UTC. The same file again stores nothing.
+    """
+    set_up()
+    import hashlib
+
+    from citywatch.city.registry.queries import city_place
+    from citywatch.city.sense.visits import COLUMNS, take_visits
+    from citywatch.interop.tables.visit_feed import parts_of
+    from citywatch.mechanisms import clock
+    from citywatch.mechanisms.jurisdiction.services import machine
+    from citywatch.mechanisms.receipts.models import QuarantinedRow
+
+    where = _place(site) if site else city_place()
+    rows = stored = duplicate = quarantined = 0
+    for number, (body, count) in enumerate(parts_of(file, COLUMNS), start=1):
+        if dry_run:
+            rows += count
+            continue
+        taken = take_visits(
+            body,
+            site=where,
+            source=f"import:{where.code}",
+            message_id=f"visits-{number}-{hashlib.sha256(body).hexdigest()}",
+            by=machine("import", place=where, abilities=["sense.submit"]),
+            at=clock.now(),
+        )
+        rows, stored, duplicate = rows + taken.rows, stored + taken.stored, duplicate + taken.duplicate
+        quarantined += taken.quarantined
+        waiting = QuarantinedRow.objects.filter(receipt=taken.receipt_id, settled_at__isnull=True).order_by("number")
+        for bad in waiting[:_SHOWN]:
+            click.echo(f"part {number} row {bad.number}: {bad.why_en}")
+        if taken.quarantined > _SHOWN:
+            click.echo(f"part {number}: {taken.quarantined - _SHOWN:,} rows more wait; see the page of rows to mend")
+        if taken.repeat:
+            click.echo(f"part {number} was imported before; nothing was stored again")
+    if dry_run:
+        click.echo(f"{rows:,} visits read; nothing stored")
+        return
+    click.echo(f"{rows:,} visits received: {stored:,} stored, {duplicate:,} duplicate, {quarantined:,} quarantined")
+
+
+@command.command("places", cls=TabularCommand)
+@click.argument("file", type=FILE)
+@click.option("--dry-run", is_flag=True, help="Check every row, and store nothing.")
+def places(file: Path, dry_run: bool) -> None:
+    """Bring places below streets into the registry: markets, halls, schools, clinics, pharmacies.
+
+    Columns code, parent_code, kind, name_zh; and where they are known name_en, lon, lat, institution_kind, streams and
+    flags (several in one cell joined by ;). Parents stand before their parts. Known codes take the file's words.
+    """
+    set_up()
+    from citywatch.city.registry import services
+    from citywatch.city.registry.queries import city_place
+    from citywatch.interop.tables.places import sites
+    from citywatch.mechanisms import clock
+    from citywatch.mechanisms.jurisdiction.services import machine
+
+    outcome = services.import_sites(
+        sites(read_table(file, limits=TERMINAL)),
+        by=machine("import", place=city_place(), abilities=["registry.grant"]),
+        at=clock.now(),
+        dry_run=dry_run,
+    )
+    _tell(outcome, "places", dry_run=dry_run)
+
+
 def _channel(file: Path) -> str:
     from citywatch.mechanisms.errors import Refusal
 
@@ -150,7 +226,7 @@ def _operator(place: "Place") -> "Viewer":
     return machine("import", place=place, abilities=["trace.open", "trace.view"])
 
 
-def _tell(outcome: "ImportOutcome", what: str, *, dry_run: bool) -> None:
+def _tell(outcome: "ImportOutcome | SitesImported", what: str, *, dry_run: bool) -> None:
     done = "would be stored" if dry_run else "stored"
     click.echo(
         f"{outcome.received} {what} read: {outcome.stored} {done}, {outcome.changed} changed, {outcome.same} the same"
