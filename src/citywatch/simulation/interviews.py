@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from citywatch.simulation.identities import identity
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from citywatch.simulation.disease import Infection
     from citywatch.simulation.people import City
     from citywatch.simulation.visits import Presence
 
@@ -27,7 +26,24 @@ GROUND_OF_KIND: Final = {
     "hall": ("environment", 6),
     "restaurant": ("dining", 3),
     "transport": ("transport", 2),
+    "nursing_home": ("same_room", 6),
+    "warehouse": ("same_room", 4),
+    "importer": ("same_room", 4),
+    "shop": ("environment", 1),
+    "park": ("judged", 1),
 }
+
+
+class Ill(Protocol):
+    """What an interview needs to know of an infection."""
+
+    @property
+    def person(self) -> int:
+        """Who is asked."""
+
+    @property
+    def onset(self) -> int:
+        """When symptoms began, as a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,26 +95,32 @@ class _Met:
 
 def interview(
     city: City,
-    infection: Infection,
+    infection: Ill,
     *,
     presence: Presence,
     case_ref: str,
     held: int,
     at: int,
     rng: np.random.Generator,
+    recall: float = RECALL,
+    slip: int = 0,
 ) -> Interview:
-    """Ask a case, held since minute `held`, for fourteen days of stays and for contacts since two days before onset."""
+    """Ask a case, held since minute `held`, for fourteen days of stays and for contacts since two days before onset.
+
+    A share `recall` of the stays is told. With a `slip` the times told are off by about so many minutes.
+    """
     visits = presence.visits
     rows = presence.stays_of(infection.person)
     rows = rows[visits.minute_in[rows] >= infection.onset - LOOK_BACK_DAYS * DAY]
-    told = rows[rng.random(len(rows)) < RECALL]
+    told = rows[rng.random(len(rows)) < recall]
+    off = np.round(rng.normal(0, slip, (2, len(told)))).astype(int) if slip else np.zeros((2, len(told)), dtype=int)
     stays = [
         Stay(
             place_code=city.places[visits.place[row]].code,
-            from_at=instant(visits.minute_in[row]),
-            to_at=instant(visits.minute_out[row]),
+            from_at=instant(int(visits.minute_in[row]) + wrong_in),
+            to_at=instant(max(int(visits.minute_out[row]) + wrong_out, int(visits.minute_in[row]) + wrong_in + 5)),
         )
-        for row in told
+        for row, (wrong_in, wrong_out) in zip(told, off.T.tolist(), strict=True)
     ]
     begin = infection.onset - INFECTIOUS_BEFORE_DAYS * DAY
     met = _home(city, infection, begin=begin, held=held)
@@ -116,7 +138,7 @@ def interview(
     )
 
 
-def _home(city: City, infection: Infection, *, begin: int, held: int) -> list[_Met]:
+def _home(city: City, infection: Ill, *, begin: int, held: int) -> list[_Met]:
     others = [int(member) for member in city.household_of(infection.person) if member != infection.person]
     return [_Met(person=other, ground="home", first=min(begin, held - 1), last=held, place=None) for other in others]
 
@@ -129,7 +151,7 @@ def _elsewhere(city: City, told: np.ndarray, *, begin: int, presence: Presence, 
         place = int(visits.place[row])
         if city.places[place].kind not in GROUND_OF_KIND:
             continue
-        for other in presence.with_stay(int(row)):
+        for other in presence.with_stay(int(row), same_group=True):
             key = place, int(visits.person[other])
             first = max(int(visits.minute_in[row]), int(visits.minute_in[other]), begin)
             last = min(int(visits.minute_out[row]), int(visits.minute_out[other]))

@@ -5,7 +5,7 @@ Streets and their positions come from the caller's plan; this file decides what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -40,6 +40,11 @@ KIND_LETTER: Final = {
     "restaurant": "R",
     "transport": "T",
     "market": "M",
+    "shop": "G",
+    "park": "K",
+    "nursing_home": "Y",
+    "warehouse": "B",
+    "importer": "I",
 }
 KIND_NAMES: Final = {
     "chc": ("社区卫生服务中心", "Community Health Centre"),
@@ -55,7 +60,45 @@ KIND_NAMES: Final = {
     "restaurant": ("餐馆", "Restaurant"),
     "transport": ("公交线路", "Bus Line"),
     "market": ("批发市场", "Wholesale Market"),
+    "shop": ("副食商店", "Food Shop"),
+    "park": ("公园", "Park"),
+    "nursing_home": ("养老院", "Nursing Home"),
+    "warehouse": ("冷链监管仓", "Supervised Cold Store"),
+    "importer": ("进口食品公司", "Food Importer"),
 }
+# Places that are no institutions of the health system; every other kind is one.
+ORDINARY_KINDS: Final = frozenset(
+    {"school", "workplace", "restaurant", "transport", "market", "shop", "park", "nursing_home", "warehouse", "importer"}
+)
+# The stages of school a city has, in the order schools are dealt out: twelve make four, five and three.
+STAGES: Final = (
+    ("kindergarten", "primary", "secondary", "primary", "kindergarten", "primary")
+    + ("secondary", "kindergarten", "primary", "primary", "kindergarten", "secondary")
+)
+# What 100,000 people have (domain dossier, section 3; from schools on assumed).
+RATES: Final = {
+    "chc": 1.6,
+    "chs": 7.9,
+    "village_room": 11.3,
+    "clinic": 20.0,
+    "pharmacy": 4.6,
+    "hospital": 0.61,
+    "lab": 1.1,
+    "fever_clinic": 0.39,
+    "sentinel": 1.07,
+    "school": 12.0,
+    "workplace": 800.0,
+    "restaurant": 120.0,
+    "transport": 12.0,
+    "shop": 60.0,
+    "park": 20.0,
+    "stall": 40.0,
+    "nursing_home": 2.6,
+    "warehouse": 0.5,
+    "importer": 1.0,
+    "cdc": 0.08,
+}
+AT_LEAST: Final = {"hospital": 2, "warehouse": 2, "importer": 2, "school": 6, "stall": 40}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +136,15 @@ class CityPlan:
     transport: int = 12
     market_staff: int = 160
     market_visitors: int = 600
+    market: int = 1
+    stall: int = 40
+    shop: int = 60
+    park: int = 20
+    nursing_home: int = 3
+    warehouse: int = 2
+    importer: int = 2
+    fever_clinic: int = 1
+    sentinel: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a plan nobody could build, showing the number that is wrong."""
@@ -125,7 +177,31 @@ class CityPlan:
         return np.asarray(shares / shares.sum())
 
 
-@dataclass(frozen=True, kw_only=True)
+def scaled_plan(
+    streets: tuple[StreetPlan, ...], *, market_street: str, people: int, kind: Literal["beijing", "xiamen"] = "beijing"
+) -> CityPlan:
+    """A plan of any size: every kind of place at its rate, at least one of each, and a primary institution a street.
+
+    One wholesale market for 100,000 people. The first grows towards the 60,000 visitors a day of Beijing's largest
+    (domain dossier, section 2.14); the others have the demo city's size.
+    """
+    count = {kind_: max(round(rate * people / 100_000), AT_LEAST.get(kind_, 1)) for kind_, rate in RATES.items()}
+    short = len(streets) - sum(count[primary] for primary in PRIMARY_KINDS)
+    count["clinic"] += max(short, 0)
+    visitors = round(max(people * 0.00274, min(people, 100_000) * 0.006))
+    return CityPlan(
+        streets=streets,
+        market_street=market_street,
+        people=people,
+        kind=kind,
+        market=max(people // 100_000, 1),
+        market_visitors=visitors,
+        market_staff=max(round(visitors * 160 / 600), 16),
+        **count,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SitePlace:
     """One place below street level. `streams` are those it must report; `flags` say what is special about it."""
 
@@ -154,14 +230,25 @@ def lay_out_places(plan: CityPlan, *, rng: np.random.Generator) -> list[SitePlac
         *_spread("workplace", plan.workplace, plan=plan, rng=rng),
         *_spread("restaurant", plan.restaurant, plan=plan, rng=rng),
         *(("transport", street) for street in _cycle(_by_share(plan), plan.transport)),
+        *_spread("shop", plan.shop, plan=plan, rng=rng),
+        *(("park", street) for street in _cycle(_by_share(plan), plan.park)),
+        *_spread("nursing_home", plan.nursing_home, plan=plan, rng=rng),
+        *_spread("warehouse", plan.warehouse, plan=plan, rng=rng),
+        *_spread("importer", plan.importer, plan=plan, rng=rng),
     ]
     seen: dict[tuple[str, int], int] = {}
+    rank: dict[str, int] = {}
     places: list[SitePlace] = []
     for kind, street in sited:
-        first = all(known != kind for known, _ in seen)
+        rank[kind] = rank.get(kind, -1) + 1
         number = seen[kind, street] = seen.get((kind, street), 0) + 1
-        places.append(_site(kind, plan.streets[street], number=number, first=first, rng=rng))
-    return places + list(_market(plan, rng=rng))
+        streams, flags = _duties(kind, rank=rank[kind], plan=plan)
+        site = _site(kind, plan.streets[street], number=number, streams=streams, flags=flags, rng=rng)
+        places.append(site)
+    markets = [market_index(plan), *_cycle([i for i in _by_share(plan) if i != market_index(plan)], plan.market - 1)]
+    for n, street in enumerate(markets):
+        places += _market(plan.streets[street], number=markets[:n].count(street) + 1, stalls=plan.stall, rng=rng)
+    return places
 
 
 def distances_km(plan: CityPlan, *, origin: int) -> np.ndarray:
@@ -232,14 +319,20 @@ def _spread(kind: str, count: int, *, plan: CityPlan, rng: np.random.Generator) 
         yield kind, int(street)
 
 
-def _site(kind: str, street: StreetPlan, *, number: int, first: bool, rng: np.random.Generator) -> SitePlace:
-    institution = kind not in {"school", "workplace", "restaurant", "transport"}
-    streams, flags = _duties(kind, first=first)
+def _site(
+    kind: str,
+    street: StreetPlan,
+    *,
+    number: int,
+    rng: np.random.Generator,
+    streams: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
+) -> SitePlace:
     zh, en = KIND_NAMES[kind]
     return SitePlace(
         code=f"{street.code}-{KIND_LETTER[kind]}{number:02d}",
-        kind="institution" if institution else kind,
-        institution_kind=kind if institution else None,
+        kind=kind if kind in ORDINARY_KINDS else "institution",
+        institution_kind=None if kind in ORDINARY_KINDS else kind,
         street_code=street.code,
         parent_code=street.code,
         name_zh=f"{_short(street.name_zh)}{_ordinal(number)}{zh}",
@@ -251,43 +344,58 @@ def _site(kind: str, street: StreetPlan, *, number: int, first: bool, rng: np.ra
     )
 
 
-def _duties(kind: str, *, first: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a site must report, and its marks. The first CHC is the sentinel; the first hospital has fever beds."""
+def _duties(kind: str, *, rank: int, plan: CityPlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the `rank`th site of a kind must report, and its marks.
+
+    The first CHC is a sentinel and the first hospital has fever beds; further ones are spread evenly over the list.
+    """
     if kind == "chc":
-        return (("symptom", "fever", "card"), ("sentinel",)) if first else (("symptom", "card"), ())
+        sentinel = rank * plan.sentinel % plan.chc < plan.sentinel
+        return (("symptom", "fever", "card"), ("sentinel",)) if sentinel else (("symptom", "card"), ())
     if kind in PRIMARY_KINDS:
         return ("symptom",), ()
     if kind == "hospital":
-        return (("fever", "card"), ("ed", "fever_clinic")) if first else (("card",), ("ed",))
+        fever = rank * plan.fever_clinic % plan.hospital < plan.fever_clinic
+        return (("fever", "card"), ("ed", "fever_clinic")) if fever else (("card",), ("ed",))
+    if kind == "school":
+        return (), (STAGES[rank % len(STAGES)],)
     return {"pharmacy": ("pharmacy",), "lab": ("lab",)}.get(kind, ()), ()
 
 
-def _market(plan: CityPlan, *, rng: np.random.Generator) -> Iterator[SitePlace]:
-    street = plan.streets[market_index(plan)]
-    market = _site("market", street, number=1, first=True, rng=rng)
-    code, zh, en = f"{street.code}-M01", f"{_short(street.name_zh)}农产品批发市场", f"{street.name_en} Wholesale Market"
-    yield SitePlace(
-        code=code,
-        kind="market",
-        institution_kind=None,
-        street_code=street.code,
-        parent_code=street.code,
-        name_zh=zh,
-        name_en=en,
-        lon=market.lon,
-        lat=market.lat,
-    )
-    for number, (hall_zh, hall_en) in enumerate(HALLS, start=1):
-        yield SitePlace(
-            code=f"{code}-{number}",
+def _market(street: StreetPlan, *, number: int, stalls: int, rng: np.random.Generator) -> Iterator[SitePlace]:
+    """A market, its eight halls, and their stalls; the first market of a street bears the street's name alone."""
+    market = _site("market", street, number=number, rng=rng)
+    code = market.code
+    zh = f"{_short(street.name_zh)}{'' if number == 1 else _ordinal(number)}农产品批发市场"
+    en = f"{street.name_en} Wholesale Market{'' if number == 1 else f' {number}'}"
+    yield replace(market, name_zh=zh, name_en=en)
+    halls = [
+        SitePlace(
+            code=f"{code}-{hall}",
             kind="hall",
             institution_kind=None,
             street_code=street.code,
             parent_code=code,
             name_zh=f"{zh}{hall_zh}",
             name_en=f"{en}, {hall_en}",
-            lon=round(market.lon + 0.0006 * ((number - 1) % 4), 6),
-            lat=round(market.lat + 0.0006 * (number // 5), 6),
+            lon=round(market.lon + 0.0006 * ((hall - 1) % 4), 6),
+            lat=round(market.lat + 0.0006 * (hall // 5), 6),
+        )
+        for hall, (hall_zh, hall_en) in enumerate(HALLS, start=1)
+    ]
+    yield from halls
+    for n in range(stalls):
+        hall, stall = halls[n % len(halls)], n // len(halls) + 1
+        yield SitePlace(
+            code=f"{hall.code}-{stall:02d}",
+            kind="stall",
+            institution_kind=None,
+            street_code=street.code,
+            parent_code=hall.code,
+            name_zh=f"{hall.name_zh}{stall}号摊位",
+            name_en=f"{hall.name_en}, stall {stall}",
+            lon=hall.lon,
+            lat=hall.lat,
         )
 
 

@@ -1,6 +1,6 @@
-"""How the infection runs: parameters of COVID-19 in 2020 and the course of one outbreak through people and places.
+"""The course of the outbreak that the demo tells: one draw after another around a first positive at a given minute.
 
-What people then tell doctors, pharmacists and investigators belongs to `streams` and `interviews`.
+Scenarios of any other kind use the natural histories beside this file and `spread`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from citywatch.simulation.days import DAY
+from citywatch.simulation.disease.spread import CAUSE_OF_KIND
 from citywatch.simulation.places import BEEF_HALL, HALLS, SEAFOOD_HALL
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Infection:
     at: int
     onset: int
     asymptomatic: bool
-    cause: str  # market | household | work | school | dining | transport
+    cause: str  # household or one of CAUSE_OF_KIND
 
 
 @dataclass(order=True)
@@ -98,14 +99,6 @@ class _Chance:
     place: int = field(compare=False)
 
 
-CAUSE_OF_KIND: Final = {
-    "hall": "market",
-    "market": "market",
-    "workplace": "work",
-    "school": "school",
-    "restaurant": "dining",
-    "transport": "transport",
-}
 _SOMEONE: Final = -2
 
 
@@ -169,7 +162,7 @@ class Epidemic:
             target, place, at = met
         if target in self.infections or self._held(target, at):
             return None
-        cause = "household" if place < 0 else CAUSE_OF_KIND[self.city.places[place].kind]
+        cause = "household" if place < 0 else CAUSE_OF_KIND.get(self.city.places[place].kind, "other")
         course = self.course
         return Infection(
             person=target,
@@ -189,7 +182,7 @@ class Epidemic:
         if not len(rows):
             return None
         row = int(rows[self._rng.integers(len(rows))])
-        others = self.presence.with_stay(row)
+        others = self.presence.with_stay(row, same_group=True)
         if not len(others):
             return None
         other = int(others[self._rng.integers(len(others))])

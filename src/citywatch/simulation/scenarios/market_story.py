@@ -1,4 +1,4 @@
-"""Stories a city can live through. First version: contaminated goods at the wholesale market, found by one patient.
+"""The story of the demo: contaminated goods at the wholesale market, found by one patient at a given minute.
 
 The story is told on condition that its index patient's sample is the first positive, at exactly the minute asked for;
 everything else is drawn.
@@ -14,7 +14,7 @@ import numpy as np
 
 from citywatch.simulation import streams
 from citywatch.simulation.days import DAY, LOCAL_OFFSET, days_between, instant, local_day, midnight, minute_of
-from citywatch.simulation.disease import Contamination, Course, Epidemic, Infection
+from citywatch.simulation.disease.told import Contamination, Course, Epidemic, Infection
 from citywatch.simulation.interviews import Interview, interview
 from citywatch.simulation.places import SEAFOOD_HALL, market_index
 from citywatch.simulation.visits import Presence, Visits, captured, join, market_visit, true_visits, until_held

@@ -1,0 +1,486 @@
+"""What is going to happen in a scenario: which outbreaks begin where and when, how large they get, what is done.
+
+Kinds, sizes and dates are drawn from the scenario's own seed, so that one seed means one year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from citywatch.simulation.days import DAY, in_vacation, is_working_day, midnight
+from citywatch.simulation.disease.spread import Exposure
+from citywatch.simulation.places import BEEF_HALL, SEAFOOD_HALL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from citywatch.simulation.disease.spread import Spread
+    from citywatch.simulation.people import City
+
+ENDLESS: Final = 2**31 - 1
+OTHER_HALLS: Final = 0.03  # danger of the other halls relative to the seafood hall (assumed)
+BEEF: Final = 0.35
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What the city does about an outbreak once it knows of it. Hours and days count from the first positive sample.
+
+    `before` is what masks and distance leave of infections outside the home before anything is known. An outbreak
+    without samples is noticed when `noticed` of its cases have been reported; `calm_days` later infections outside the
+    home fall to `calm_to`: classes suspended, hands washed, toilets cleaned.
+    """
+
+    before: float = 1.0
+    tested_from: int = 0
+    source_closes_hours: int | None = None
+    screens: bool = False
+    level_days: float | None = None
+    level_to: float = 0.5
+    noticed: int = 0
+    calm_days: float = 2.0
+    calm_to: float = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One outbreak to come. `arrivals` are minutes and how many are infected then, members of `place` if it has one."""
+
+    kind: str
+    disease: str
+    place: int = -1
+    begins: int
+    arrivals: tuple[tuple[int, int], ...] = ()
+    least: int = 1
+    largest: int = ENDLESS
+    exposure: Exposure | None = None
+    batch: int = -1
+    response: Response = Response()
+
+
+Plan = list[Planned]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A scenario by name: its title, when it begins and how long it lasts unless told otherwise, and what happens."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    default_start: date
+    default_days: int
+    plan: Callable[[Setting], Plan]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a scenario knows when it is planned. `found_days_later` delays discovery, to ask what that would cost."""
+
+    city: City
+    spread: Spread
+    start: date
+    days: int
+    rng: np.random.Generator
+    found_days_later: int = 0
+
+    def minute(self, day: float) -> int:
+        """A minute so many days after the start."""
+        return midnight(self.start) + round(day * DAY)
+
+    def at_most(self, day: float) -> float:
+        """A day of the story, brought forward when the run is too short for it."""
+        return min(day, max(self.days // 3, 1))
+
+
+# ── Single outbreaks ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def market(setting: Setting) -> Plan:
+    """Contaminated goods reach the main market's halls; found ten to twelve days later, as in June 2020."""
+    begins = setting.minute(setting.at_most(22) + 4 / 24)
+    found = begins + round(setting.rng.uniform(9.5, 12) * DAY) + setting.found_days_later * DAY
+    response = Response(
+        before=0.5, tested_from=found, source_closes_hours=16, screens=True, level_days=5, level_to=0.25
+    )
+    return [
+        _market_outbreak(
+            setting.city, number=0, market=setting.city.market, begins=begins, response=response, largest=ENDLESS
+        )
+    ]
+
+
+def school_norovirus(setting: Setting) -> Plan:
+    """Two pupils of a primary school bring norovirus from the weekend."""
+    school = _pick(setting, _schools(setting.city, "primary"), least=150)
+    begins = setting.minute(setting.at_most(10) + 10 / 24)
+    response = Response(noticed=10, calm_days=2)
+    return [
+        Planned(
+            kind="school-norovirus",
+            disease="norovirus",
+            place=school,
+            begins=begins,
+            arrivals=((begins, 2),),
+            least=10,
+            response=response,
+        )
+    ]
+
+
+def imported_case(setting: Setting) -> Plan:
+    """One infected person comes home from elsewhere."""
+    begins = setting.minute(setting.at_most(10) + 19 / 24)
+    tested = begins + setting.found_days_later * DAY
+    return [
+        Planned(
+            kind="imported-case",
+            disease="covid-19",
+            begins=begins,
+            arrivals=((begins, 1),),
+            response=Response(before=0.5, tested_from=tested, level_days=5, level_to=0.25),
+        )
+    ]
+
+
+def cold_chain(setting: Setting) -> Plan:
+    """A batch of imported frozen goods with a contaminated outer pack infects a few who handle it."""
+    begins = setting.minute(setting.at_most(14) + 9 / 24)
+    stores = setting.city.of_kind("warehouse")
+    place = int(stores[0]) if len(stores) else int(setting.city.halls[SEAFOOD_HALL - 1])
+    exposure = Exposure(
+        outbreak=0,
+        disease="covid-19",
+        places={place: 1.0},
+        begins=begins,
+        ends=begins + 6 * DAY,
+        staff=0.04,
+        visitor=0.01,
+        half_life=3.0,
+        cause="goods",
+        batch=0,
+    )
+    response = Response(tested_from=begins + (3 + setting.found_days_later) * DAY, source_closes_hours=24, screens=True)
+    return [
+        Planned(
+            kind="cold-chain",
+            disease="covid-19",
+            place=place,
+            begins=begins,
+            least=3,
+            exposure=exposure,
+            batch=0,
+            response=response,
+        )
+    ]
+
+
+def flu_surge(setting: Setting) -> Plan:
+    """A season of influenza: a few infected travellers every week, the rest is the city's own."""
+    scale = max(len(setting.city.people) / 100_000, 0.2)
+    weeks = range(max(setting.days // 7, 1))
+    arrivals = tuple((setting.minute(7 * w + 0.8), max(round((2 + w) * scale), 1)) for w in list(weeks)[:12])
+    return [Planned(kind="flu-surge", disease="influenza", begins=arrivals[0][0], arrivals=arrivals)]
+
+
+def nothing(_setting: Setting) -> Plan:
+    """Ordinary days."""
+    return []
+
+
+# ── A year of small outbreaks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of small outbreak: how many a year of 40, where, and its size (log-normal, within bounds). All assumed."""
+
+    name: str
+    disease: str
+    count: int
+    where: tuple[str, str]  # place kind, flag or ""
+    median: float
+    log_sd: float
+    bounds: tuple[int, int]
+    seeds: int = 2
+    source: tuple[float, float] | None = None  # chance for one stay of staff and of visitors at a point source
+    response: Response = Response()
+
+
+KINDS: Final = (
+    Kind(
+        name="school-norovirus",
+        disease="norovirus",
+        count=9,
+        where=("school", ""),
+        median=50,
+        log_sd=0.7,
+        bounds=(8, 200),
+        response=Response(noticed=12),
+    ),
+    Kind(
+        name="kindergarten-hfmd",
+        disease="hfmd",
+        count=7,
+        where=("school", "kindergarten"),
+        median=12,
+        log_sd=0.6,
+        bounds=(4, 40),
+        response=Response(noticed=8),
+    ),
+    Kind(
+        name="school-influenza",
+        disease="influenza",
+        count=7,
+        where=("school", ""),
+        median=40,
+        log_sd=0.7,
+        bounds=(8, 150),
+        seeds=3,
+    ),
+    Kind(
+        name="restaurant-food",
+        disease="food-poisoning",
+        count=7,
+        where=("restaurant", ""),
+        median=20,
+        log_sd=0.7,
+        bounds=(5, 80),
+        seeds=0,
+        source=(0.3, 0.6),
+    ),
+    Kind(
+        name="nursing-influenza",
+        disease="influenza",
+        count=3,
+        where=("nursing_home", ""),
+        median=12,
+        log_sd=0.5,
+        bounds=(4, 30),
+    ),
+    Kind(
+        name="workplace-covid",
+        disease="covid-19",
+        count=3,
+        where=("workplace", ""),
+        median=9,
+        log_sd=0.5,
+        bounds=(3, 30),
+        seeds=1,
+        response=Response(before=0.6, level_days=7, level_to=0.3),
+    ),
+    Kind(
+        name="dining-covid",
+        disease="covid-19",
+        count=3,
+        where=("restaurant", ""),
+        median=6,
+        log_sd=0.5,
+        bounds=(3, 20),
+        seeds=0,
+        source=(0.05, 0.08),
+        response=Response(before=0.6, level_days=7, level_to=0.3),
+    ),
+    Kind(
+        name="market-covid",
+        disease="covid-19",
+        count=1,
+        where=("market", ""),
+        median=40,
+        log_sd=0.4,
+        bounds=(15, 120),
+        seeds=0,
+        response=Response(before=0.5, source_closes_hours=24, screens=True, level_days=5, level_to=0.25),
+    ),
+)
+SMALL_OUTBREAKS: Final = 40
+
+
+def many(setting: Setting) -> Plan:
+    """A year's worth of small outbreaks of all kinds, spread over time and city; a shorter run has fewer of them."""
+    rng = setting.rng
+    wanted = max(round(SMALL_OUTBREAKS * min(setting.days / 365, 1.0)), 1)
+    kinds = [kind for kind in KINDS for _ in range(kind.count)]
+    drawn = [kinds[i] for i in rng.permutation(len(kinds))[:wanted]]
+    first, last = 10.0, max(setting.days - 20.0, 11.0)
+    begins = np.sort(first + (np.arange(wanted) + rng.random(wanted)) / wanted * (last - first))
+    used: set[int] = set()
+    plan: Plan = []
+    for kind, day in zip(drawn, begins, strict=True):
+        plan.append(_small(kind, setting, number=len(plan), day=float(day), used=used))
+    return plan
+
+
+def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[int]) -> Planned:
+    rng, city = setting.rng, setting.city
+    if kind.where[0] == "school":
+        day = _in_term(setting, day)
+    size = int(np.clip(rng.lognormal(np.log(kind.median), kind.log_sd), *kind.bounds))
+    begins = midnight(setting.start + timedelta(days=int(day))) + int(rng.integers(10 * 60, 16 * 60))
+    if kind.name == "market-covid":
+        markets = [int(i) for i in city.of_kind("market")]
+        place = markets[int(rng.integers(len(markets)))]
+        return _market_outbreak(
+            city, number=number, market=place, begins=begins, response=kind.response, largest=size, least=3
+        )
+    found = _schools(city, kind.where[1]) if kind.where[0] == "school" else city.of_kind(kind.where[0])
+    if not len(found):  # a city without nursing homes has its outbreak in a school
+        found = _schools(city, "")
+    free = np.array([i for i in found.tolist() if i not in used] or found.tolist())
+    place = _pick(setting, free, least=min(2 * size, 60) if kind.source is None else 1)
+    used.add(place)
+    exposure = None
+    if kind.source is not None:
+        begins = midnight(setting.start + timedelta(days=int(day))) + 10 * 60
+        exposure = Exposure(
+            outbreak=number,
+            disease=kind.disease,
+            places={place: 1.0},
+            begins=begins,
+            ends=begins + 2 * DAY,
+            staff=kind.source[0],
+            visitor=kind.source[1],
+            cause="meal" if kind.disease == "food-poisoning" else "dining",
+        )
+    return Planned(
+        kind=kind.name,
+        disease=kind.disease,
+        place=place,
+        begins=begins,
+        arrivals=((begins, kind.seeds),) if kind.seeds else (),
+        least=max(3, kind.bounds[0]),
+        largest=size,
+        exposure=exposure,
+        response=kind.response,
+    )
+
+
+# ── Places ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _market_outbreak(
+    city: City, *, number: int, market: int, begins: int, response: Response, largest: int, least: int = 1
+) -> Planned:
+    """Goods in a market's seafood hall, less in its beef hall, hardly any elsewhere; all rates are assumed.
+
+    No attack rates by hall were published; these give the seafood hall's staff about one in three.
+    """
+    code = city.places[market].code
+    halls = [int(i) for i in city.of_kind("hall") if city.places[int(i)].parent_code == code]
+    factor = dict.fromkeys(halls, OTHER_HALLS)
+    source = halls[SEAFOOD_HALL - 1]
+    factor[source], factor[halls[BEEF_HALL - 1]] = 1.0, BEEF
+    exposure = Exposure(
+        outbreak=number,
+        disease="covid-19",
+        places=factor,
+        begins=begins,
+        ends=begins + 30 * DAY,
+        staff=0.085,
+        visitor=0.016,
+        half_life=6.0,
+        cause="market",
+    )
+    return Planned(
+        kind="market" if largest == ENDLESS else "market-covid",
+        disease="covid-19",
+        place=source,
+        begins=begins,
+        least=least,
+        largest=largest,
+        exposure=exposure,
+        response=response,
+    )
+
+
+def _in_term(setting: Setting, day: float) -> float:
+    """The day itself, or another on which schools are open today and in three days' time; the last drawn if none is."""
+    for _ in range(200):
+        days = [setting.start + timedelta(days=int(day) + n) for n in (0, 3)]
+        if is_working_day(days[0]) and not any(in_vacation(one) for one in days):
+            break
+        day = 8 + setting.rng.random() * max(setting.days - 28, 1)
+    return day
+
+
+def _schools(city: City, flag: str) -> np.ndarray:
+    """Schools with a flag; all of them when none carries it."""
+    schools = city.of_kind("school")
+    flagged = [int(i) for i in schools if not flag or flag in city.places[int(i)].flags]
+    return np.array(flagged or schools.tolist())
+
+
+def _pick(setting: Setting, places: Sequence[int] | np.ndarray, *, least: int) -> int:
+    """One of the places that have at least so many members, or the largest there is."""
+    sizes: Mapping[int, int] = {int(i): len(setting.spread.members_of(int(i))) for i in places}
+    enough = [i for i, size in sizes.items() if size >= least]
+    if not enough:
+        return max(sizes, key=lambda i: (sizes[i], -i))
+    return enough[int(setting.rng.integers(len(enough)))]
+
+
+SCENARIOS: Final = {
+    one.name: one
+    for one in (
+        Scenario(
+            name="baseline",
+            title_zh="平常日子",
+            title_en="Ordinary days",
+            default_start=date(2021, 3, 1),
+            default_days=90,
+            plan=nothing,
+        ),
+        Scenario(
+            name="market",
+            title_zh="批发市场聚集性疫情",
+            title_en="Outbreak at a wholesale market",
+            default_start=date(2020, 5, 8),
+            default_days=75,
+            plan=market,
+        ),
+        Scenario(
+            name="school-norovirus",
+            title_zh="小学诺如病毒聚集性疫情",
+            title_en="Norovirus in a primary school",
+            default_start=date(2021, 10, 15),
+            default_days=40,
+            plan=school_norovirus,
+        ),
+        Scenario(
+            name="cold-chain",
+            title_zh="进口冷链外包装阳性",
+            title_en="Contaminated imported cold-chain goods",
+            default_start=date(2020, 11, 20),
+            default_days=45,
+            plan=cold_chain,
+        ),
+        Scenario(
+            name="flu-surge",
+            title_zh="流感高峰",
+            title_en="Influenza surge",
+            default_start=date(2020, 9, 21),
+            default_days=140,
+            plan=flu_surge,
+        ),
+        Scenario(
+            name="imported-case",
+            title_zh="输入病例",
+            title_en="One imported case",
+            default_start=date(2020, 12, 1),
+            default_days=45,
+            plan=imported_case,
+        ),
+        Scenario(
+            name="many",
+            title_zh="一年四十起小规模疫情",
+            title_en="A year with forty small outbreaks",
+            default_start=date(2021, 3, 1),
+            default_days=365,
+            plan=many,
+        ),
+    )
+}
