@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | CITYWATCH_HOME | folder for database, event log and keys | ./var/<city> |
-| CITYWATCH_MODE | production, demo or test | production |
+| CITYWATCH_MODE | production, demo, drill or test | production |
 | CITY | beijing or xiamen (demo), or any city whose registry was imported | beijing |
 | DATABASE_URL | postgresql://user:password@host:port/name; without it SQLite in CITYWATCH_HOME | |
 | HOST, PORT | where `citywatch serve` listens | 127.0.0.1, 8000 |
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-Mode = Literal["production", "demo", "test"]
+Mode = Literal["production", "demo", "drill", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Environment:
 
     @property
     def moves_clock(self) -> bool:
-        """City time may be moved: in the demo and in tests, never in production."""
+        """City time may be moved: in the demo, in drills and in tests, never in production."""
         return self.mode != "production"
 
 
@@ -49,8 +49,8 @@ def read() -> Environment:
         return os.environ.get(name) or default  # make exports variables that were not given as empty
 
     mode = get("CITYWATCH_MODE", "production")
-    if mode not in {"production", "demo", "test"}:
-        raise ValueError(f"CITYWATCH_MODE is {mode!r}; it must be production, demo or test.")
+    if mode not in {"production", "demo", "drill", "test"}:
+        raise ValueError(f"CITYWATCH_MODE is {mode!r}; it must be production, demo, drill or test.")
     city = get("CITY", "beijing")
     port = get("PORT", "8000")
     if not port.isdigit():

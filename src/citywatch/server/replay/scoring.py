@@ -1,0 +1,427 @@
+"""What the system said, held against the truth of the folder it was fed: the figures of `citywatch score`.
+
+What counts as an alert, a touch and a delay is defined in docs/science/scoring.md; the arithmetic is `science.score`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import inf, isinf, isnan, log10
+from typing import Any
+
+import numpy as np
+from django.db.models import F, Q
+from numpy.typing import NDArray
+
+from citywatch.city.registry import queries as registry
+from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.lifecycle.models import Clock
+from citywatch.mechanisms.vault.services import find
+from citywatch.science import score
+from citywatch.server.replay.folder import Folder
+from citywatch.server.replay.joining import SENT
+from citywatch.server.replay.said import Proposal, Said, Signal, TrueReport, read, true_reports
+
+LARGE = 20  # infections from which an outbreak counts among the large ones
+TOP, WITHIN = 3, 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_CHANCE = 300.0  # the strength of an alarm by a fixed number, which no chance explains
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The outbreaks that had begun, as arrays by row, and the infections."""
+
+    ids: list[int]
+    kind: list[str]
+    disease: list[str]
+    source: list[int]
+    began: NDArray[np.float64]
+    first_report: NDArray[np.float64]
+    size: NDArray[np.int64]
+    infected_of: NDArray[np.int64]
+    infected_at: NDArray[np.float64]
+    person: NDArray[np.int64]
+    infector: NDArray[np.int64]
+
+    @property
+    def large(self) -> NDArray[np.bool_]:
+        return self.size >= LARGE
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """One way of alarming: when each alert came, how strong it was, and what it touched."""
+
+    at: NDArray[np.float64]
+    strength: NDArray[np.float64]
+    touches: score.Touches
+
+    def only(self, kept: NDArray[np.bool_]) -> "Alerts":
+        """Some of the alerts, numbered anew."""
+        number = np.cumsum(kept) - 1
+        left = self.touches.of_alerts(kept)
+        return Alerts(
+            self.at[kept], self.strength[kept], score.Touches(number[left.alert], left.outbreak, left.at, left.reports)
+        )
+
+
+def judge(folder: Folder) -> Report:
+    """The whole score of what this system said of a folder so far."""
+    of = folder.scenario
+    until = _reached(folder)
+    truth = _truth(folder, until)
+    said = read(until=until)
+    row_of = {number: row for row, number in enumerate(truth.ids)}
+    reports = [one for one in true_reports(_report_rows(folder)) if one.outbreak in row_of]
+    days = (until - of.begins) / timedelta(days=1)
+    districts = _districts()
+    span = _Span(days, districts)
+
+    by_series: dict[str, list[TrueReport]] = defaultdict(list)
+    for one in reports:
+        by_series[one.stream].append(one)
+    held = {number: _held(signal, by_series[signal.stream]) for number, signal in said.signals.items()}
+    fused = _proposals(said, held, reports, row_of)
+    signals = list(said.signals.values())
+    streams = {
+        name: _signals([s for s in signals if s.stream == name], held, row_of)
+        for name in sorted({signal.stream for signal in signals})
+    }
+    methods = {
+        name: _signals([s for s in signals if name in s.detectors], held, row_of)
+        for name in sorted({name for signal in signals for name in signal.detectors})
+    }
+    graded = _figures(fused, truth, span)
+    equal = {name: _at_equal_number(one, fused, truth, span) for name, one in streams.items()}
+    return {
+        "folder": of.name,
+        "scenario": of.scenario,
+        "city": of.city,
+        "people": of.people,
+        "seed": of.seed,
+        "scored": {"from": _iso(of.begins), "until": _iso(until), "days": days, "districts": districts},
+        "alerts": {
+            "count": graded["alerts"],
+            "precision": graded["precision"],
+            "precision_two_reports": graded["precision_two_reports"],
+            "per_district_week": graded["per_district_week"],
+            "by_level": _by_level(said.proposals, fused),
+            "by_week": _by_week(fused, of.begins, days),
+        },
+        "outbreaks": {name: graded[name] for name in _OF_OUTBREAKS}
+        | {"count": len(truth.ids), "count_20plus": int(truth.large.sum()), "each": _each(fused, truth)},
+        "streams": {
+            name: _figures(one, truth, span) | {"at_same_number": equal[name]} for name, one in streams.items()
+        },
+        "methods": {name: _figures(one, truth, span) for name, one in methods.items()},
+        "best_single_stream": _best(equal),
+        "source": _source(folder, said, truth),
+        "contacts": _contacts(folder, said, truth),
+        "clocks": _clocks(until),
+    }
+
+
+_OF_OUTBREAKS = (
+    "found", "found_share", "found_share_20plus", "median_delay_days", "median_delay_from_infection_days",
+    "median_cases_by_alert",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    days: float
+    districts: int
+
+
+def _reached(folder: Folder) -> datetime:
+    last = Entry.objects.filter(kind=SENT, body__folder=folder.scenario.name).order_by("-at", "-pk").first()
+    if last is None:
+        raise Refusal(
+            f"This system has not replayed {folder.root} ({folder.scenario.name}); run "
+            f"`citywatch replay {folder.root}` with the same CITYWATCH_HOME first."
+        )
+    return datetime.fromisoformat(last.body["until"])
+
+
+def _truth(folder: Folder, until: datetime) -> Truth:
+    """Outbreaks begun by `until`, and every infection."""
+    outbreaks = folder.table("outbreaks.parquet", order="outbreak")
+    infections = folder.table("truth.parquet")
+    began = _days(outbreaks["began_at"])
+    kept = np.flatnonzero(began <= _day_number(until))
+    ids = [int(outbreaks["outbreak"][n]) for n in kept]
+    row = {number: n for n, number in enumerate(ids)}
+    return Truth(
+        ids=ids,
+        kind=[str(outbreaks["kind"][n]) for n in kept],
+        disease=[str(outbreaks["disease"][n]) for n in kept],
+        source=[int(outbreaks["source_place"][n]) for n in kept],
+        began=began[kept],
+        first_report=_days(outbreaks["first_report_at"])[kept],
+        size=outbreaks["size"][kept].astype(np.int64),
+        infected_of=np.array([row.get(int(number), -1) for number in infections["outbreak"]], dtype=np.int64),
+        infected_at=_days(infections["infected_at"]),
+        person=infections["person_id"].astype(np.int64),
+        infector=infections["infector"].astype(np.int64),
+    )
+
+
+def _report_rows(folder: Folder) -> Iterable[tuple[str, int, int]]:
+    rows = folder.table("truth_reports.parquet", "message_id, row, outbreak")
+    return zip((str(one) for one in rows["message_id"]), rows["row"].tolist(), rows["outbreak"].tolist(), strict=True)
+
+
+def _held(signal: Signal, reports: Sequence[TrueReport]) -> list[tuple[TrueReport, datetime]]:
+    found = []
+    for report in reports:
+        at = signal.holds_from(report)
+        if at is not None:
+            found.append((report, at))
+    return found
+
+
+def _proposals(
+    said: Said,
+    held: Mapping[int, list[tuple[TrueReport, datetime]]],
+    reports: Sequence[TrueReport],
+    row_of: Mapping[int, int],
+) -> Alerts:
+    by_submission = {report.submission: report for report in reports}
+    rows = []
+    for number, proposal in enumerate(said.proposals):
+        pairs = [(report, max(at, since)) for signal, since in proposal.signals.items() for report, at in held[signal]]
+        for sample, since in proposal.samples.items():
+            report = by_submission.get(said.submission_of_sample.get(sample, 0))
+            if report is not None:
+                pairs.append((report, since))
+        rows += _touches(number, pairs, row_of)
+    at = np.array([_day_number(proposal.raised_at) for proposal in said.proposals], dtype=float)
+    return Alerts(at, np.zeros(at.size), score.Touches.of(rows))
+
+
+def _signals(
+    signals: Sequence[Signal], held: Mapping[int, list[tuple[TrueReport, datetime]]], row_of: Mapping[int, int]
+) -> Alerts:
+    rows = []
+    for number, signal in enumerate(signals):
+        rows += _touches(number, held[signal.number], row_of)
+    at = np.array([_day_number(signal.raised_at) for signal in signals], dtype=float)
+    strength = np.array([_NO_CHANCE if s.p is None else -log10(max(s.p, 1e-300)) for s in signals], dtype=float)
+    return Alerts(at, strength, score.Touches.of(rows))
+
+
+def _touches(
+    number: int, pairs: Iterable[tuple[TrueReport, datetime]], row_of: Mapping[int, int]
+) -> list[tuple[int, int, float, int]]:
+    """One touch an outbreak: since the first of its reports, by as many as there were, none counted twice."""
+    first: dict[int, float] = {}
+    seen: dict[int, set[int]] = defaultdict(set)
+    for report, at in pairs:
+        row = row_of[report.outbreak]
+        first[row] = min(first.get(row, inf), _day_number(at))
+        seen[row].add(report.submission)
+    return [(number, row, first[row], len(seen[row])) for row in first]
+
+
+def _figures(alerts: Alerts, truth: Truth, span: _Span) -> Report:
+    number = int(alerts.at.size)
+    first = score.found(alerts.touches, len(truth.ids))
+    late = score.delay(first.at, truth.first_report)
+    since_infection = score.delay(first.at, truth.began)
+    by_then = score.cases_by(first.at, truth.infected_of, truth.infected_at)
+    large = truth.large
+    return {
+        "alerts": number,
+        "precision": _number(score.precision(alerts.touches, number)),
+        "precision_two_reports": _number(score.precision(alerts.touches, number, least=2)),
+        "per_district_week": _number(
+            score.per_district_week(number, districts=span.districts, days=span.days) if span.days > 0 else inf
+        ),
+        "found": int(np.sum(first.alert >= 0)),
+        "found_share": _number(score.share_found(first.at)),
+        "found_share_20plus": _number(score.share_found(first.at, large)),
+        "median_delay_days": _number(score.median_delay(_unreported_never(late)[large])),
+        "median_delay_from_infection_days": _number(score.median_delay(since_infection[large])),
+        "median_cases_by_alert": _number(score.median_delay(np.where(by_then < 0, inf, by_then)[large])),
+    }
+
+
+def _unreported_never(late: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An outbreak nobody ever reported cannot be found: as late as one that was missed."""
+    return np.where(np.isnan(late), inf, late)
+
+
+def _at_equal_number(alone: Alerts, fused: Alerts, truth: Truth, span: _Span) -> Report:
+    return _figures(alone.only(score.strongest(alone.strength, int(fused.at.size))), truth, span)
+
+
+def _best(equal: Mapping[str, Report]) -> Report:
+    """The stream that alone, with at most as many alerts as were proposed, finds large outbreaks soonest."""
+
+    def order(name: str) -> tuple[float, float, str]:
+        late = equal[name]["median_delay_days"]
+        return (inf if late is None else late, -(equal[name]["found_share_20plus"] or 0.0), name)
+
+    if not equal:
+        return {"stream": None, "alerts": 0, "median_delay_days": None, "found_share_20plus": None, "precision": None}
+    best = min(equal, key=order)
+    names = ("alerts", "median_delay_days", "median_delay_from_infection_days", "found_share_20plus", "precision")
+    return {"stream": best} | {name: equal[best][name] for name in names}
+
+
+def _by_level(proposals: Sequence[Proposal], fused: Alerts) -> Report:
+    touching = set(fused.touches.alert.tolist())
+    told = {}
+    for level in ("blue", "yellow", "orange", "red"):
+        mine = [number for number, proposal in enumerate(proposals) if proposal.level == level]
+        good = sum(number in touching for number in mine)
+        told[level] = {"count": len(mine), "precision": good / len(mine) if mine else None}
+    return told
+
+
+def _by_week(fused: Alerts, begins: datetime, days: float) -> list[Report]:
+    week = ((fused.at - _day_number(begins)) // 7).astype(int)
+    touching = np.isin(np.arange(fused.at.size), fused.touches.alert)
+    return [
+        {"week": n + 1, "alerts": int(np.sum(week == n)), "touching": int(np.sum(touching & (week == n)))}
+        for n in range(max(1, -int(-days // 7)))
+    ]
+
+
+def _each(fused: Alerts, truth: Truth) -> list[Report]:
+    first = score.found(fused.touches, len(truth.ids))
+    late = score.delay(first.at, truth.first_report)
+    since = score.delay(first.at, truth.began)
+    by_then = score.cases_by(first.at, truth.infected_of, truth.infected_at)
+    return [
+        {
+            "outbreak": number,
+            "kind": truth.kind[n],
+            "disease": truth.disease[n],
+            "size": int(truth.size[n]),
+            "began_at": _iso_of(truth.began[n]),
+            "first_report_at": _iso_of(truth.first_report[n]),
+            "alert_at": _iso_of(first.at[n]),
+            "delay_days": _number(late[n]),
+            "delay_from_infection_days": _number(since[n]),
+            "cases_by_alert": None if by_then[n] < 0 else int(by_then[n]),
+        }
+        for n, number in enumerate(truth.ids)
+    ]
+
+
+def _source(folder: Folder, said: Said, truth: Truth) -> Report:
+    """The rank of each investigation's true source, and of the market or building it is part of, case by case."""
+    places = folder.places
+    codes, parents = places["code"].tolist(), places["parent_code"].tolist()
+    known = set(codes)
+    above = dict(zip(codes, parents, strict=True))
+
+    def whole(code: str) -> str:
+        while above.get(code) in known:
+            code = above[code]
+        return code
+
+    outbreak_of = dict(zip(truth.person.tolist(), truth.infected_of.tolist(), strict=True))
+    person_of = {told.case_ref: told.person for told in folder.interviews}
+    by_investigation: dict[int, list[Any]] = defaultdict(list)
+    for one in said.ranked:
+        by_investigation[one.investigation].append(one)
+    number_of = {code: n for n, code in enumerate(codes)}
+    told = []
+    for investigation, lists in sorted(by_investigation.items()):
+        rows = [outbreak_of.get(person_of.get(one.case_ref, -1), -1) for one in lists]
+        sourced = [row for row in rows if row >= 0 and truth.source[row] >= 0]
+        if not sourced:
+            continue
+        row = max(set(sourced), key=sourced.count)
+        right = codes[truth.source[row]]
+        named = [[number_of.get(code, -1) for code in one.places] for one in lists]
+        same_whole = [n for code, n in number_of.items() if whole(code) == whole(right)]
+        told.append(
+            {
+                "investigation": investigation,
+                "outbreak": truth.ids[row],
+                "source": right,
+                "ranks": score.rank_of(named, same_whole).tolist(),
+                "exact_ranks": score.rank_of(named, [number_of[right]]).tolist(),
+            }
+        )
+    ranks, exact = [one["ranks"] for one in told], [one["exact_ranks"] for one in told]
+    return {
+        "investigations": len(told),
+        "top3_within_5_cases_share": _number(score.top_share(ranks, top=TOP, within=WITHIN)),
+        "exact_top3_within_5_cases_share": _number(score.top_share(exact, top=TOP, within=WITHIN)),
+        "each": told,
+    }
+
+
+def _contacts(folder: Folder, said: Said, truth: Truth) -> Report:
+    """Of the people whom the known cases infected, how many stood on a list of contacts."""
+    numbers = folder.id_numbers
+    case_of: dict[int, int] = {}
+    for person in truth.person.tolist():
+        known = find(id_number=str(numbers[person]))
+        if known is not None:
+            case_of[person] = known
+    cases = {person for person, known in case_of.items() if known in said.case_people}
+    infected = [
+        person for person, by in zip(truth.person.tolist(), truth.infector.tolist(), strict=True) if by in cases
+    ]
+    listed = sum(case_of.get(person, 0) in said.contact_people for person in infected)
+    return {
+        "cases": len(cases),
+        "true_contacts": len(infected),
+        "found": listed,
+        "share": listed / len(infected) if infected else None,
+        "listed": len(said.contact_people),
+    }
+
+
+def _clocks(until: datetime) -> Report:
+    """By limit: how many began, were met in time, were late, and still run."""
+    told = {}
+    clocks = Clock.objects.filter(started_at__lte=until)
+    for code in clocks.order_by("code").values_list("code", flat=True).distinct():
+        mine = clocks.filter(code=code)
+        met = mine.filter(stopped_at__isnull=False, stopped_at__lte=F("due_at")).count()
+        late = mine.filter(Q(stopped_at__gt=F("due_at")) | Q(stopped_at__isnull=True, due_at__lt=until)).count()
+        number = mine.count()
+        told[code] = {
+            "count": number, "met": met, "late": late, "running": number - met - late,
+            "met_share": met / (met + late) if met + late else None,
+        }  # fmt: skip
+    return told
+
+
+def _districts() -> int:
+    codes = {facts.place.district_code for facts in registry.institutions_reporting()}
+    return max(1, len(codes - {""}))
+
+
+def _days(instants: NDArray[Any]) -> NDArray[np.float64]:
+    """Instants as days since 1970; NaT is NaN."""
+    at = np.asarray(instants).astype("datetime64[s]")
+    return np.where(np.isnat(at), np.nan, at.astype(np.int64) / 86400.0)
+
+
+def _day_number(at: datetime) -> float:
+    return (at - _EPOCH) / timedelta(days=1)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _iso_of(day: float) -> str | None:
+    return None if isnan(day) else _iso(_EPOCH + timedelta(seconds=round(day * 86400)))
+
+
+def _number(value: float) -> float | None:
+    """A figure for JSON, which knows neither infinity nor NaN: both are null."""
+    return None if isnan(value) or isinf(value) else float(value)
