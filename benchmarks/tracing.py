@@ -1,17 +1,20 @@
-"""The place behind the cases, found in a city's visits: the roll-up, the compiled kernels, plain SQL and PostgreSQL.
+"""The place behind the cases in a city's visits: the roll-up, the compiled kernels, plain SQL and PostgreSQL.
 
-All answer the same three questions on the same rows, called in turn, five rounds, medians; every answer must be equal.
-Run: python benchmarks/tracing.py [visits, in millions] [--without-postgresql]
+All answer the same questions on the same rows, called in turn, five rounds, medians; every answer must be equal.
+Run: python benchmarks/tracing.py [visits, in millions] [--without-postgresql] [--folder FOLDER]
 """
 
 import argparse
-import io
+import gc
+import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,20 +27,25 @@ from private_postgres import binaries, cluster
 
 from citywatch.eventlog import kernels, window
 from citywatch.eventlog.engines import DuckEngine
-from citywatch.eventlog.expressions import candidates, co_visits, table, visits_of
+from citywatch.eventlog.expressions import candidates, co_visits, day_levels, ring, status, table, visitors, visits_of
 from citywatch.eventlog.segments import Store
-from citywatch.science.sources import log_hypergeometric_tail
+from citywatch.science.sources import rank_places
+from citywatch.science.sources.settling import interviews_to_settle
 
 FIRST = date(2020, 6, 1)
 DAYS = 14
+LAST = FIRST + timedelta(days=DAYS - 1)
 CASES, FROM_MARKET, DECOYS = 300, 50, 10
 VISITS_A_DAY = 2
 ROUNDS = 5
 LEAST_MINUTES = 15
-
-
-def people_for(visits):
-    return visits // (DAYS * VISITS_A_DAY)
+LINGER = 60
+INFECTIOUS = (-2, 3)  # days around onset
+RING = {"minutes": 60, "crowd": 200}  # an hour together, at a place of at most 200 visits in the fourteen days
+LONGEST_STAY = 480  # PostgreSQL is told, so that it can use its index from both ends
+RECOUNTED = 200
+INGEST_ROWS = 40_000  # a second: ten times the peak of a city of 21.9 million
+COLUMNS = ("person", "place", "minute_in", "minute_out")
 
 
 class City:
@@ -45,7 +53,7 @@ class City:
 
     def __init__(self, visits, seed=1):
         self.rng = np.random.default_rng(seed)
-        self.people = people_for(visits)
+        self.people = visits // (DAYS * VISITS_A_DAY)
         self.venues = max(2_000, self.people // 40)
         self.works = max(500, self.people // 50)
         self.district = self.rng.integers(0, 16, self.people)
@@ -59,6 +67,7 @@ class City:
         for group in range(DECOYS):  # ten workplaces with five cases each
             members = self.cases[FROM_MARKET + 5 * group : FROM_MARKET + 5 * group + 5]
             self.work[members] = self.works - 1 - group
+        self.onset = self.rng.integers(7, 11, CASES)  # days after the first
 
     def day(self, number):
         """One day's visits as (person, place, minute_in, minute_out), minutes of the log."""
@@ -69,6 +78,7 @@ class City:
         venue = np.searchsorted(self.steps, rng.random(count)) * 16 + here
         at_work = (self.work[person] >= 0) & (rng.random(count) < 0.3)
         place = np.where(at_work, self.venues + self.work[person], np.minimum(venue, self.venues - 1))
+        del here, venue
         start = np.where(at_work, 480 + rng.integers(0, 120, count), rng.integers(360, 1200, count))
         stay = np.where(at_work, 480, rng.integers(5, 240, count))
         if 2 <= number <= 6:  # the market's cases come twice in five days, never without the city's other visitors
@@ -87,7 +97,6 @@ mine AS (SELECT place, count(DISTINCT person) AS cases FROM {visits} WHERE perso
          HAVING count(DISTINCT person) > 1)
 SELECT place, max(cases), count(DISTINCT person) FROM {visits} JOIN mine USING (place) GROUP BY place ORDER BY place
 """
-COLUMNS = ("person", "place", "minute_in", "minute_out")
 
 
 def seconds(work):
@@ -96,14 +105,42 @@ def seconds(work):
     return time.perf_counter() - begin, found
 
 
+class Memory:
+    """The most memory of its own (anonymous pages, not the files it maps) this process held in a phase."""
+
+    def __init__(self):
+        self.most = 0
+        self.stopped = threading.Event()
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while not self.stopped.wait(0.05):
+            self.most = max(self.most, own_memory())
+
+    def phase(self):
+        most, self.most = self.most, own_memory()
+        return most / 2**30
+
+
+def own_memory():
+    told = Path("/proc/self/status").read_text(encoding="utf-8").split("RssAnon:")
+    return int(told[1].split()[0]) * 1024 if len(told) > 1 else 0
+
+
 def filled(store, city):
+    """The closed log of a fortnight; what its steps took."""
+    took_append = 0.0
     for number in range(DAYS):
         rows = city.day(number)
         rows["source"] = np.full(len(rows["person"]), "scan", dtype=object)
-        store.append("visits", rows, day=FIRST + timedelta(days=number), batch_id=f"day {number}")
-    took_close, _ = seconds(lambda: [store.close(FIRST + timedelta(days=number)) for number in range(DAYS)])
-    took_pairs, _ = seconds(lambda: store.roll_up(FIRST + timedelta(days=DAYS - 1)))
-    return took_close, took_pairs
+        took, _ = seconds(lambda n=number, r=rows: store.append("visits", r, day=day_of(n), batch_id=f"day {n}"))
+        took_append += took
+        del rows
+    return took_append
+
+
+def day_of(number):
+    return FIRST + timedelta(days=number)
 
 
 def size_of(files):
@@ -113,181 +150,498 @@ def size_of(files):
 class Postgres:
     """The peer, with the index that serves it best."""
 
-    def __init__(self, url, store):
+    def __init__(self, url, store, city):
         import psycopg  # noqa: PLC0415  an extra, needed for this peer alone
 
+        self.people = city.people
         self.connection = psycopg.connect(url, autocommit=True)
         run = self.connection.execute
         run("CREATE UNLOGGED TABLE visit (person int, place int, minute_in int, minute_out int)")
-        self.loaded, _ = seconds(lambda: self.load(store))
+        self.loaded, _ = seconds(lambda: [self.load(duckdb_rows(file)) for file in store.pin().files["visits"]])
+        begin = time.perf_counter()
         for query in (
+            "SET maintenance_work_mem = '2GB'",
             "CREATE INDEX ON visit (place, minute_in) INCLUDE (person, minute_out)",
             "CREATE INDEX ON visit (person)",
             "VACUUM ANALYZE visit",
+        ):
+            run(query)
+        self.indexed = time.perf_counter() - begin
+        for query in (
             "SET work_mem = '1GB'",
             "SET max_parallel_workers_per_gather = 2",
             "CREATE TEMP TABLE sick (person int)",
+            "CREATE TEMP TABLE stay (person int, place int, minute_in int, minute_out int)",
+            "CREATE TEMP TABLE carrier (person int PRIMARY KEY, minute_from int, minute_to int)",
         ):
             run(query)
 
-    def load(self, store):
-        with self.connection.cursor() as cursor, cursor.copy("COPY visit FROM STDIN") as copy:
-            for file in store.pin().files["visits"]:
-                rows = duckdb.sql(f"SELECT person, place, minute_in, minute_out FROM '{file}'").fetchnumpy()
-                text = io.StringIO()
-                np.savetxt(text, np.column_stack([rows[name] for name in COLUMNS]), fmt="%d", delimiter="\t")
-                copy.write(text.getvalue())
+    def load(self, rows):
+        """COPY, as fast as it can be fed: binary, no fsync, no write-ahead log."""
+        with self.connection.cursor() as cursor, cursor.copy("COPY visit FROM STDIN (FORMAT binary)") as copy:
+            copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+            for at in range(0, len(rows["person"]), 1 << 20):
+                copy.write(binary_rows([rows[name][at : at + (1 << 20)] for name in COLUMNS]))
+            copy.write(b"\xff\xff")
 
     def bytes(self):
         return self.connection.execute("SELECT pg_total_relation_size('visit')").fetchone()[0]
 
-    def rank(self, cases):
+    def settings(self):
+        return self.connection.execute("SHOW shared_buffers").fetchone()[0]
+
+    def put(self, name, *columns):
         run = self.connection.execute
-        run("TRUNCATE sick")
-        run(f"INSERT INTO sick VALUES {', '.join(f'({case})' for case in cases)}")
-        return run(f"WITH {RANKED.format(visits='visit', sick='SELECT person FROM sick')}").fetchall()
+        run(f"TRUNCATE {name}")
+        with self.connection.cursor() as cursor, cursor.copy(f"COPY {name} FROM STDIN") as copy:
+            for row in zip(*(column.tolist() for column in columns), strict=True):
+                copy.write_row(row)
+        run(f"ANALYZE {name}")
+
+    def rank(self, cases):
+        self.put("sick", cases)
+        rows = self.connection.execute(
+            f"WITH {RANKED.format(visits='visit', sick='SELECT person FROM sick')}"
+        ).fetchall()
+        return [tuple(row) for row in rows]
 
     def contacts(self, stays):
-        run = self.connection.execute
-        run("CREATE TEMP TABLE IF NOT EXISTS stay (person int, place int, minute_in int, minute_out int)")
-        run("TRUNCATE stay")
-        with self.connection.cursor() as cursor, cursor.copy("COPY stay FROM STDIN") as copy:
-            for row in zip(*(stays[name].tolist() for name in COLUMNS), strict=True):
-                copy.write_row(row)
-        run("ANALYZE stay")
-        return run(
-            "SELECT count(*) FROM visit v JOIN stay s ON v.place = s.place AND v.person <> s.person"
-            " AND v.minute_in < s.minute_out AND v.minute_in >= s.minute_in - 480"
-            " AND least(v.minute_out, s.minute_out) - greatest(v.minute_in, s.minute_in) >= 15"
-        ).fetchone()[0]
+        self.put("stay", *(stays[name] for name in COLUMNS))
+        shared = "least(v.minute_out, s.minute_out) - greatest(v.minute_in, s.minute_in)"
+        return self.numbers(
+            f"SELECT count(*), sum(minutes), sum(person * minutes), sum(since) FROM (SELECT v.person::bigint AS person,"
+            f" {shared} AS minutes, greatest(v.minute_in, s.minute_in)::bigint AS since"
+            " FROM visit v JOIN stay s ON v.place = s.place AND v.person <> s.person"
+            f" AND v.minute_in < s.minute_out AND v.minute_in >= s.minute_in - {LONGEST_STAY}) met"
+            f" WHERE minutes >= {LEAST_MINUTES}"
+        )
+
+    def status(self, stays):
+        self.put("stay", *(stays[name] for name in COLUMNS))
+        shared = "least(v.minute_out, s.minute_out) - greatest(v.minute_in, s.minute_in)"
+        rows = self.connection.execute(
+            f"WITH met AS (SELECT v.person, CASE WHEN {shared} >= {LEAST_MINUTES} THEN 2 ELSE 1 END AS level"
+            f" FROM visit v JOIN stay s ON v.place = s.place AND v.minute_in < s.minute_out + {LINGER}"
+            f" AND v.minute_in >= s.minute_in - {LONGEST_STAY} AND v.minute_out > s.minute_in"
+            " UNION ALL SELECT person, 3 FROM stay), most AS (SELECT person, max(level) AS level FROM met GROUP BY 1)"
+            " SELECT coalesce(level, 0) AS level, count(*), sum(p::bigint)"
+            f" FROM generate_series(0, {self.people - 1}) p LEFT JOIN most ON most.person = p GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return [tuple(int(value) for value in row) for row in rows]
+
+    def ring(self, carriers):
+        self.put("carrier", *(carriers[name] for name in ("person", "minute_from", "minute_to")))
+        shared = "least(v.minute_out, c.until) - greatest(v.minute_in, c.since)"
+        return self.numbers(
+            f"WITH small AS MATERIALIZED (SELECT place FROM visit GROUP BY place HAVING count(*) <= {RING['crowd']}),"
+            " carried AS MATERIALIZED (SELECT v.place, greatest(v.minute_in, c.minute_from) AS since,"
+            " least(v.minute_out, c.minute_to) AS until FROM visit v JOIN small USING (place)"
+            " JOIN carrier c USING (person))"
+            " SELECT count(*), sum(person::bigint) FROM (SELECT DISTINCT v.person FROM carried c"
+            f" JOIN visit v ON v.place = c.place AND {shared} >= {RING['minutes']}"
+            " WHERE NOT EXISTS (SELECT FROM carrier x WHERE x.person = v.person)) met"
+        )
+
+    def numbers(self, query):
+        return tuple(int(value or 0) for value in self.connection.execute(query).fetchone())
 
 
-def plain_sql(store, cases):
-    """The ranking as one would write it by hand over the day files."""
-    files = ", ".join(f"'{file}'" for file in store.pin().files["visits"])
-    listed = ", ".join(map(str, cases))
-    visits = f"v AS (SELECT person, place FROM read_parquet([{files}], hive_partitioning = false))"
-    return duckdb.sql(f"WITH {visits}, {RANKED.format(visits='v', sick=listed)}").fetchall()
+def duckdb_rows(file):
+    return duckdb.sql(f"SELECT {', '.join(COLUMNS)} FROM '{file}'").fetchnumpy()
+
+
+def binary_rows(columns):
+    """Rows as PostgreSQL's binary COPY wants them: the number of fields, then each field's length and value."""
+    rows = np.empty(
+        len(columns[0]), dtype=[("fields", ">i2")] + [(f"{part}{n}", ">i4") for n in range(4) for part in "lv"]
+    )
+    rows["fields"] = 4
+    for n, column in enumerate(columns):
+        rows[f"l{n}"], rows[f"v{n}"] = 4, column
+    return rows.tobytes()
+
+
+class Log:
+    """The city's log with everything that answers from it."""
+
+    def __init__(self, store, bare, city, peer):
+        self.store, self.bare, self.city, self.peer = store, bare, city, peer
+        self.pin = store.pin()
+        self.engine = DuckEngine(store)
+        order = np.argsort(city.cases)
+        self.cases = city.cases[order].astype(np.int32)
+        self.stays = self.infectious(kernels.visits_of(bare, self.cases), city.onset[order])
+        self.carriers = first_ring(kernels.co_visits(bare, self.stays, LEAST_MINUTES))
+
+    def infectious(self, mine, onset):
+        """The cases' stays from two days before onset to three after."""
+        day = (mine["minute_in"] - self.bare.origin) // 1440 - onset[np.searchsorted(self.cases, mine["person"])]
+        kept = (day >= INFECTIOUS[0]) & (day <= INFECTIOUS[1])
+        return {name: column[kept] for name, column in mine.items()}
+
+    def run(self, expression, **small):
+        return self.engine.run(expression, self.pin, **small)
+
+    def questions(self):
+        """Each question with every way to answer it; all ways of one question give equal answers."""
+        people = {"person": self.cases}
+        ways = {
+            "ranking, fourteen days": {
+                "pairs (SQL)": lambda: rows_of(self.run(candidates(table("pairs"), table("people")), people=people)),
+                "kernel": self.on_kernels,
+                "plain SQL": self.plain_sql,
+            },
+            "its first 200, own windows": {
+                "kernel": lambda: rows_of(kernels.visitors(self.bare, self.foremost)),
+                "expression": lambda: rows_of(
+                    self.run(visitors(table("visits"), table("windows")), windows=self.foremost)
+                ),
+            },
+            "contacts": {
+                "kernel": lambda: meetings(kernels.co_visits(self.bare, self.stays, LEAST_MINUTES)),
+                "expression": lambda: meetings(
+                    self.run(co_visits(table("visits"), table("stays"), LEAST_MINUTES), stays=self.stays)
+                ),
+            },
+            "status of everybody": {
+                "kernel": lambda: levels_of(
+                    kernels.status(self.bare, self.stays, minutes=LEAST_MINUTES, linger=LINGER, people=self.city.people)
+                ),
+                "expression": self.status_by_expression,
+            },
+            "second ring with thresholds": {
+                "kernel": lambda: people_in(kernels.ring(self.bare, self.carriers, **RING)),
+                "expression": lambda: people_in(
+                    self.run(ring(table("visits"), table("carriers"), **RING), carriers=self.carriers)
+                ),
+            },
+            "visits of the cases": {
+                "kernel": lambda: rows_of(kernels.visits_of(self.bare, self.cases)),
+                "expression": lambda: rows_of(
+                    self.run(visits_of(table("visits_by_person"), table("people")).drop("source"), people=people)
+                ),
+            },
+            "the bytes the ranking must read, summed": {"numpy": self.least_bytes},
+            "from case ids to ranked places": {"warm": self.from_ids, "cold": self.from_ids_cold},
+        }
+        if self.peer:
+            ways["ranking, fourteen days"]["PostgreSQL"] = lambda: self.peer.rank(self.cases)
+            ways["contacts"]["PostgreSQL"] = lambda: self.peer.contacts(self.stays)
+            ways["status of everybody"]["PostgreSQL"] = lambda: self.peer.status(self.stays)
+            if self.bare.visits < 30_000_000:  # minutes at more
+                ways["second ring with thresholds"]["PostgreSQL"] = lambda: self.peer.ring(self.carriers)
+        return ways
+
+    def on_kernels(self, bare=None):
+        """Places two cases share, and everybody who was there in the fourteen days."""
+        bare = bare or self.bare
+        mine = kernels.visits_of(bare, self.cases)
+        met = np.unique(mine["place"].astype(np.int64) << 32 | mine["person"])
+        places, shared = np.unique(met >> 32, return_counts=True)
+        places, shared = places[shared > 1].astype(np.int32), shared[shared > 1]
+        since, until = (np.full(len(places), bare.origin + day * 1440, dtype=np.int32) for day in (0, DAYS))
+        found = kernels.visitors(bare, {"place": places, "minute_from": since, "minute_to": until})
+        return rows_of({"place": found["place"], "cases": shared, "visitors": found["visitors"]})
+
+    def plain_sql(self):
+        """The ranking as one would write it by hand over the day files."""
+        files = ", ".join(f"'{file}'" for file in self.pin.files["visits"])
+        visits = f"v AS (SELECT person, place FROM read_parquet([{files}], hive_partitioning = false))"
+        query = RANKED.format(visits="v", sick=", ".join(map(str, self.cases)))
+        with duckdb.connect(config={"threads": 2}) as connection:
+            return connection.execute(f"WITH {visits}, {query}").fetchall()
+
+    def status_by_expression(self):
+        expression = day_levels(table("visits"), table("stays"), minutes=LEAST_MINUTES, linger=LINGER)
+        found = self.run(status(expression), stays=self.stays)
+        everybody = np.zeros(self.city.people, dtype=np.uint8)
+        everybody[found["person"]] = found["level"]
+        return levels_of(everybody)
+
+    def from_ids(self, bare=None):
+        """All of it: visits of the cases, who else was there, chances, order."""
+        bare = bare or self.bare
+        mine = kernels.visits_of(bare, self.cases)
+        places, place = np.unique(mine["place"], return_inverse=True)
+        case = np.searchsorted(self.cases, mine["person"])
+        shared = np.bincount(np.unique(place * CASES + case) // CASES, minlength=len(places)) > 1
+        span = {"minute_from": bare.origin, "minute_to": bare.origin + bare.minutes}
+        asked = places[shared]
+        found = kernels.visitors(
+            bare,
+            {"place": asked} | {name: np.full(len(asked), at, dtype=np.int32) for name, at in span.items()},
+        )
+        kept = shared[place]
+        return rank_places(
+            case_of=case[kept],
+            place_of=np.searchsorted(asked, mine["place"][kept]),
+            cases=CASES,
+            visitors=found["visitors"],
+            population=self.city.people,
+            tried=self.city.venues + self.city.works,
+        ), asked
+
+    def from_ids_cold(self):
+        """The same with the columns neither mapped nor in the page cache."""
+        folder = self.store.root / "w"
+        drop_from_cache(folder)
+        begin = time.perf_counter()
+        found = self.from_ids(window.Window.open(folder))
+        return Timed(time.perf_counter() - begin, found)
+
+    def least_bytes(self):
+        """The least any method must do: read every visitor of the places concerned, once."""
+        offsets, people = self.bare.by_place.offsets, self.bare.by_place.other
+        places = [place for place, _, _ in self.on_kernels()]
+        begin = time.perf_counter()
+        for place in places:
+            people[offsets[place] : offsets[place + 1]].sum()
+        return Timed(time.perf_counter() - begin)
+
+    @property
+    def foremost(self):
+        """The first places of the ranking, each with the days in which a case may have been infected, merged."""
+        ranking, asked = self.from_ids()
+        places = np.sort(asked[ranking.place[:RECOUNTED]]).astype(np.int32)
+        until = self.bare.origin + int(self.city.onset.max()) * 1440
+        return {
+            "place": places,
+            "minute_from": np.full(len(places), self.bare.origin - 1440, dtype=np.int32),
+            "minute_to": np.full(len(places), until, dtype=np.int32),
+        }
+
+
+def first_ring(met):
+    """Contacts, each able to pass it on from one to seven days after it first met a case."""
+    person, row = np.unique(met["person"], return_index=True)
+    first = np.full(len(person), np.iinfo(np.int32).max)
+    np.minimum.at(first, np.searchsorted(person, met["person"]), met["minute_from"])
+    del row
+    since, until = ((first + days * 1440).astype(np.int32) for days in (1, 7))
+    return {"person": person, "minute_from": since, "minute_to": until}
+
+
+def rows_of(found):
+    return list(zip(*(np.asarray(column).tolist() for column in found.values()), strict=True))
+
+
+def meetings(found):
+    person, minutes = (found[name].astype(np.int64) for name in ("person", "minutes"))
+    return len(person), int(minutes.sum()), int((person * minutes).sum()), int(found["minute_from"].sum(dtype=np.int64))
+
+
+def levels_of(everybody):
+    counts = np.bincount(everybody)
+    sums = np.bincount(everybody, weights=np.arange(len(everybody)))
+    return [(level, int(counts[level]), int(sums[level])) for level in np.flatnonzero(counts).tolist()]
+
+
+def people_in(found):
+    return len(found["person"]), int(found["person"].sum(dtype=np.int64))
+
+
+def drop_from_cache(folder):
+    gc.collect()  # a mapped page is not let go
+    for file in folder.rglob("*.npy"):
+        opened = os.open(file, os.O_RDONLY)
+        os.fsync(opened)
+        os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(opened)
+
+
+class Timed(float):
+    """A time measured inside the call, with the answer beside it, if there is one."""
+
+    def __new__(cls, took, answer=None):
+        made = super().__new__(cls, took)
+        made.answer = answer
+        return made
+
+
+def compare(question, ways, rounds=ROUNDS):
+    times = {name: [] for name in ways}
+    answers = {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            took, answer = seconds(way)
+            times[name].append(float(answer) if isinstance(answer, Timed) else took)
+            answers[name] = answer.answer if isinstance(answer, Timed) else answer
+    first = next(iter(answers.values()))
+    for name, answer in answers.items():
+        if isinstance(answer, list | tuple) and not isinstance(answer[0], list | tuple | int):
+            continue  # a ranking is shown, not compared
+        if answer != first:
+            sys.exit(f"{question}: {name} disagrees; no speed is worth that.")
+    shown = {name: statistics.median(measured) for name, measured in times.items()}
+    print(f"{question}: " + ", ".join(f"{name} {took * 1000:,.1f} ms" for name, took in shown.items()), flush=True)
+    return shown
+
+
+APPENDER = """
+import sys, time
+from datetime import date
+from pathlib import Path
+import numpy as np
+from citywatch.eventlog.segments import Store
+store, rows = Store(Path(sys.argv[1])), int(sys.argv[2])
+rng = np.random.default_rng(1)
+print("ready", flush=True)
+number = 0
+while True:
+    begin = time.monotonic()
+    minute = rng.integers(26_525_000, 26_526_000, rows).astype(np.int32)
+    columns = {"person": rng.integers(0, 1 << 20, rows).astype(np.int32), "place": rng.integers(0, 1 << 14, rows)}
+    columns = {**columns, "minute_in": minute, "minute_out": minute + 30, "source": np.full(rows, "scan", dtype=object)}
+    store.append("visits", columns, day=date(2020, 6, 15), batch_id=f"{time.time_ns()}-{number}")
+    number += 1
+    time.sleep(max(0.0, 1 - (time.monotonic() - begin)))
+"""
+
+
+@contextmanager
+def ingesting(root):
+    """Another process appends a batch each second, as the visit feed does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", APPENDER, str(root), str(INGEST_ROWS)], stdout=subprocess.PIPE, text=True
+    ) as sender:
+        sender.stdout.readline()
+        try:
+            yield
+        finally:
+            sender.kill()
+
+
+def appended(log):
+    """A million visits made durable here, and brought into PostgreSQL's indexed table by COPY."""
+    rows = {name: column[:1_000_000] for name, column in log.city.day(3).items()}
+    if len(rows["person"]) < 1_000_000:
+        repeats = 1_000_000 // len(rows["person"]) + 1
+        rows = {name: np.tile(column, repeats)[:1_000_000] for name, column in rows.items()}
+    ours = {**rows, "source": np.full(1_000_000, "scan", dtype=object)}
+    numbers = iter(range(100))
+    later = LAST + timedelta(days=2)
+    ways = {"append": lambda: log.store.append("visits", ours, day=later, batch_id=f"million {next(numbers)}")}
+    if log.peer:
+        ways["COPY into the indexed table"] = lambda: [log.peer.load(rows), True][1]
+    compare("a million visits appended", ways, rounds=3)
+
+
+def show_ranking(log):
+    ranking, asked = log.from_ids()
+    names = np.where(asked[ranking.place] == log.city.market, "the market", "")
+    print("first by p:")
+    for row in range(min(5, len(ranking))):
+        place = names[row] or f"place {asked[ranking.place[row]]}"
+        print(
+            f"  {place}: {ranking.cases[row]} of {CASES} cases, {ranking.visitors[row]:,} visitors, ratio "
+            f"{ranking.ratio[row]:.1f}, p = 1e{ranking.log_p[row] / np.log(10):.0f}"
+        )
+    by_ratio = np.argsort(-ranking.ratio, kind="stable")
+    stands = int(np.flatnonzero(names[by_ratio] == "the market")[0]) + 1
+    print(f"by odds ratio alone the market stands at {stands} of {len(ranking)}")
+    if names[0] != "the market":
+        sys.exit("The market is not first; no speed is worth that.")
+    mine = kernels.visits_of(log.bare, log.cases)
+    kept = np.isin(mine["place"], asked)
+    case = np.searchsorted(log.cases, mine["person"][kept])
+    place = np.searchsorted(asked, mine["place"][kept])
+    everybody = np.zeros(len(asked), dtype=np.int64)
+    everybody[ranking.place] = ranking.visitors
+    for share in (1, 5, 15):
+        some = np.random.default_rng(1).permutation(CASES)[: CASES // share]
+        number = np.full(CASES, -1)
+        number[some] = np.arange(len(some))
+        among = number[case] >= 0
+        more = interviews_to_settle(
+            case_of=number[case[among]],
+            place_of=place[among],
+            cases=len(some),
+            visitors=everybody,
+            population=log.city.people,
+            tried=log.city.venues + log.city.works,
+        )
+        said = "settled" if more == 0 else f"about {more} more would settle it" if more else "not to be settled so"
+        print(f"with {len(some)} cases asked: {said}")
 
 
 def main():
     asked = argparse.ArgumentParser()
     asked.add_argument("millions", nargs="?", type=float, default=3)
     asked.add_argument("--without-postgresql", action="store_true")
+    asked.add_argument("--folder", type=Path, help="keep the log here, and use the one that lies here")
     given = asked.parse_args()
-    city = City(int(given.millions * 1e6))
+    city, memory = City(int(given.millions * 1e6)), Memory()
     with ExitStack() as stack:
-        root = Path(tempfile.mkdtemp(prefix="citywatch-bench-"))
-        stack.callback(shutil.rmtree, root)
+        root = given.folder or Path(tempfile.mkdtemp(prefix="citywatch-bench-"))
+        if not given.folder:
+            stack.callback(shutil.rmtree, root)
         store = Store(root / "log")
-        took_close, took_pairs = filled(store, city)
+        bare = laid_out(store, city, memory)
+        memory.phase()
         pin = store.pin()
-        last = FIRST + timedelta(days=DAYS - 1)
-        took_window, bare = seconds(lambda: window.build(store.root, pin, root / "w", first_day=FIRST, last_day=last))
         stored = size_of([*pin.files["visits"], *pin.files["visits_by_person"], *pin.files["pairs"]])
-        print(
-            f"{bare.visits:,} visits of {city.people:,} people: days closed in {took_close:.1f} s, rolled up in "
-            f"{took_pairs:.1f} s, columns laid bare in {took_window:.1f} s; {stored / bare.visits:.1f} bytes a visit"
-        )
+        print(f"{stored / bare.visits:.1f} bytes a visit, both projections and pairs")
         peer = None
         if not given.without_postgresql and binaries() is not None:
-            peer = Postgres(stack.enter_context(cluster()), store)
+            peer = Postgres(stack.enter_context(cluster(shared_buffers="4GB")), store, city)
             stack.callback(peer.connection.close)
-            a_visit = peer.bytes() / bare.visits
-            print(f"PostgreSQL: COPY {peer.loaded:.0f} s; {a_visit:.0f} bytes a visit ({stored / peer.bytes():.2f}x)")
-        cases = np.unique(city.cases).astype(np.int32)
-        for question, ways in questions(store, pin, bare, cases, peer).items():
-            compare(question, ways)
-        show_ranking(on_kernels(bare, cases), cases, city)
+            print(
+                f"PostgreSQL ({peer.settings()} shared buffers): COPY {peer.loaded:.0f} s, indexes "
+                f"{peer.indexed:.0f} s, {peer.bytes() / bare.visits:.0f} bytes a visit ({stored / peer.bytes():.2f}x)",
+                flush=True,
+            )
+        log = Log(store, bare, city, peer)
+        del bare
+        measured = measure(log)
+        print(f"most memory of its own in the questions: {memory.phase():.2f} GB")
+        with ingesting(store.root):
+            for question in ("ranking, fourteen days", "contacts"):
+                way = "pairs (SQL)" if question.startswith("ranking") else "expression"
+                during = compare(f"{question}, while ingesting", {way: log.questions()[question][way]})
+                print(f"  {during[way] / measured[question][way]:.2f} times as long")
+        appended(log)
+        show_ranking(log)
 
 
-def questions(store, pin, bare, cases, peer):
-    """Each question with every way to answer it; all ways of one question give equal answers."""
-    engine = DuckEngine(store)
-    people = {"person": cases}
-    stays = kernels.visits_of(bare, cases)
-
-    def rows(expression, **small):
-        return len(engine.run(expression, pin, **small)["person"])
-
-    def on_pairs():
-        found = engine.run(candidates(table("pairs"), table("people")), pin, people=people)
-        return list(zip(*(found[name].tolist() for name in ("place", "cases", "visitors")), strict=True))
-
-    ways = {
-        "ranking": {
-            "pairs (SQL)": on_pairs,
-            "kernel": lambda: on_kernels(bare, cases),
-            "plain SQL": lambda: plain_sql(store, cases),
-        },
-        "contacts": {
-            "kernel": lambda: len(kernels.co_visits(bare, stays, LEAST_MINUTES)["person"]),
-            "expression": lambda: rows(co_visits(table("visits"), table("stays"), LEAST_MINUTES), stays=stays),
-        },
-        "visits of the cases": {
-            "kernel": lambda: len(kernels.visits_of(bare, cases)["person"]),
-            "expression": lambda: rows(visits_of(table("visits_by_person"), table("people")), people=people),
-        },
-        "the bytes the ranking must read, summed": {"numpy": lambda: least_bytes(bare, cases)},
-    }
-    if peer:
-        ways["ranking"]["PostgreSQL"] = lambda: peer.rank(cases)
-        ways["contacts"]["PostgreSQL"] = lambda: peer.contacts(stays)
-    return ways
+def laid_out(store, city, memory):
+    if not store.days("visits"):
+        took_append = filled(store, city)
+        print(f"appended in {took_append:.1f} s, most memory {memory.phase():.2f} GB with the making of it", flush=True)
+    took_close, _ = seconds(lambda: [store.close(day_of(number)) for number in range(DAYS)])
+    took_pairs, _ = seconds(lambda: store.roll_up(LAST))
+    store.sweep(older_than=timedelta(0))
+    held = memory.phase()
+    bare = window.Window.open(store.root / "w")
+    took_window = 0.0
+    if bare is None or not bare.speaks_for(store.pin()):
+        took_window, bare = seconds(
+            lambda: window.build(store.root, store.pin(), store.root / "w", first_day=FIRST, last_day=LAST)
+        )
+    print(
+        f"{bare.visits:,} visits of {city.people:,} people: days closed in {took_close:.1f} s, rolled up in "
+        f"{took_pairs:.1f} s (most memory {held:.2f} GB), columns laid bare in {took_window:.1f} s "
+        f"({memory.phase():.2f} GB)",
+        flush=True,
+    )
+    return bare
 
 
-def on_kernels(bare, cases):
-    """The ranking from the bare columns: places two cases share, and everybody who was there in the fourteen days."""
-    mine = kernels.visits_of(bare, cases)
-    met = np.unique(mine["place"].astype(np.int64) << 32 | mine["person"])
-    places, shared = np.unique(met >> 32, return_counts=True)
-    places, shared = places[shared > 1].astype(np.int32), shared[shared > 1]
-    since, until = (np.full(len(places), bare.origin + day * 1440, dtype=np.int32) for day in (0, DAYS))
-    found = kernels.visitors(bare, {"place": places, "minute_from": since, "minute_to": until})
-    return list(zip(found["place"].tolist(), shared.tolist(), found["visitors"].tolist(), strict=True))
-
-
-def least_bytes(bare, cases):
-    """The least any method must do: read every visitor of the places concerned, once."""
-    offsets = bare.by_place.offsets
-    places = {place for place, _, _ in on_kernels(bare, cases)}
-    begin = time.perf_counter()
-    for place in places:
-        bare.by_place.other[offsets[place] : offsets[place + 1]].sum()
-    return Measured(time.perf_counter() - begin)
-
-
-class Measured(float):
-    """A time measured inside the call; equal to any other, for it is no answer."""
-
-    def __eq__(self, other):
-        return isinstance(other, Measured)
-
-    __hash__ = float.__hash__
-
-
-def compare(question, ways):
-    times = {name: [] for name in ways}
-    answers = {}
+def measure(log):
+    measured = {}
+    for question, ways in log.questions().items():
+        if "cold" in ways:
+            continue
+        measured[question] = compare(question, ways)
+    times = {"warm": [], "cold": []}
     for _ in range(ROUNDS):
-        for name, way in ways.items():
-            took, answers[name] = seconds(way)
-            times[name].append(answers[name] if isinstance(answers[name], Measured) else took)
-    first = next(iter(answers.values()))
-    for name, answer in answers.items():
-        if answer != first:
-            sys.exit(f"{question}: {name} disagrees; no speed is worth that.")
-    shown = {name: statistics.median(measured) for name, measured in times.items()}
-    print(f"{question}: " + ", ".join(f"{name} {took * 1000:,.1f} ms" for name, took in shown.items()))
-
-
-def show_ranking(found, cases, city):
-    place, k, n = (np.array(column) for column in zip(*found, strict=True))
-    log_p = log_hypergeometric_tail(k, drawn=n, marked=len(cases), population=city.people)
-    print("first by p:")
-    for i in np.argsort(log_p)[:5]:
-        name = "the market" if place[i] == city.market else f"place {place[i]}"
-        print(f"  {name}: {k[i]} cases of {n[i]:,} visitors, p = 1e{log_p[i] / np.log(10):.0f}")
+        times["warm"].append(seconds(log.from_ids)[0])
+        log.bare = None
+        times["cold"].append(float(log.from_ids_cold()))
+        log.bare = window.Window.open(log.store.root / "w")
+        log.from_ids()
+    shown = ", ".join(f"{name} {statistics.median(took) * 1000:,.1f} ms" for name, took in times.items())
+    print(f"from case ids to ranked places: {shown}", flush=True)
+    return measured
 
 
 if __name__ == "__main__":

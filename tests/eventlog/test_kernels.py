@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from citywatch.eventlog import window
 from citywatch.eventlog.engines import open_engine
-from citywatch.eventlog.expressions import co_visits, table, visitors, visits_of
+from citywatch.eventlog.expressions import (
+    co_visits,
+    day_levels,
+    present,
+    ring,
+    status,
+    table,
+    visitors,
+    visits_of,
+)
 from citywatch.eventlog.segments import Store
 
 kernels = pytest.importorskip("citywatch.eventlog.kernels", reason="needs numba (pip install 'citywatch[fast]')")
@@ -19,6 +28,7 @@ kernels = pytest.importorskip("citywatch.eventlog.kernels", reason="needs numba 
 FIRST = date(2020, 6, 1)
 DAYS = 3
 ORIGIN = window.first_minute(FIRST)
+STAY = ("person", "place", "minute_in", "minute_out")
 
 visit = st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, DAYS * 1440 - 1), st.integers(0, 700))
 city = st.lists(visit, max_size=40)
@@ -43,7 +53,7 @@ def rows_of(found, names):
     return list(zip(*(np.asarray(found[name]).tolist() for name in names), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=city, spans=st.lists(st.tuples(st.integers(0, 6), st.integers(-50, 4400), st.integers(1, 3000)), max_size=6)
 )
@@ -63,7 +73,7 @@ def test_visitors_are_those_the_expression_counts(rows, spans):
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=city, stays=city.filter(bool), minutes=st.integers(1, 90))
 def test_meetings_are_those_the_expression_finds(rows, stays, minutes):
     with TemporaryDirectory() as folder:
@@ -75,7 +85,7 @@ def test_meetings_are_those_the_expression_finds(rows, stays, minutes):
         assert rows_of(kernels.co_visits(made, asked, minutes), specified) == rows_of(specified, specified)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=city, people=st.lists(st.integers(0, 10), max_size=5))
 def test_visits_of_people_are_those_the_expression_gives(rows, people):
     with TemporaryDirectory() as folder:
@@ -86,6 +96,75 @@ def test_visits_of_people_are_those_the_expression_gives(rows, people):
         )
         names = ("person", "place", "minute_in", "minute_out")
         assert rows_of(kernels.visits_of(made, asked), names) == rows_of(specified, names)
+
+
+members = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=city,
+    spans=st.lists(st.tuples(st.integers(0, 6), st.integers(-50, 4400), st.integers(1, 3000)), max_size=6),
+    halls=members,
+)
+def test_a_market_counts_the_people_of_its_halls_as_the_expression_does(rows, spans, halls):
+    with TemporaryDirectory() as folder:
+        store, made = laid_out(Path(folder), rows)
+        small = {
+            "windows": columns(
+                ("place", "minute_from", "minute_to"), [(p, a, a + n) for p, a, n in spans], shift=(1, 2)
+            ),
+            "members": columns(("place", "whole"), halls),
+        }
+        engine, version = open_engine(store=store), store.pin()
+        specified = engine.run(visitors(table("visits"), table("windows"), table("members")), version, **small)
+        names = ("place", "visitors")
+        assert rows_of(kernels.visitors(made, small["windows"], small["members"]), names) == rows_of(specified, names)
+        specified = engine.run(present(table("visits"), table("windows")), version, windows=small["windows"])
+        assert rows_of(kernels.present(made, small["windows"]), ("person",)) == rows_of(specified, ("person",))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=city,
+    carriers=st.lists(st.tuples(st.integers(0, 8), st.integers(-50, 4400), st.integers(1, 3000)), max_size=5),
+    minutes=st.integers(1, 120),
+    crowd=st.integers(1, 40),
+)
+def test_the_second_ring_is_the_one_the_expression_finds(rows, carriers, minutes, crowd):
+    with TemporaryDirectory() as folder:
+        store, made = laid_out(Path(folder), rows)
+        asked = columns(("person", "minute_from", "minute_to"), [(p, a, a + n) for p, a, n in carriers], shift=(1, 2))
+        expression = ring(table("visits"), table("carriers"), minutes=minutes, crowd=crowd)
+        specified = open_engine(store=store).run(expression, store.pin(), carriers=asked)
+        found = kernels.ring(made, asked, minutes=minutes, crowd=crowd)
+        assert found["person"].tolist() == specified["person"].tolist()
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=city, stays=city.filter(bool), minutes=st.integers(1, 90), linger=st.integers(0, 300))
+def test_the_levels_of_a_city_are_those_the_expressions_give(rows, stays, minutes, linger):
+    with TemporaryDirectory() as folder:
+        store, made = laid_out(Path(folder), rows)
+        asked = columns(STAY, [(p, at, a, a + n) for p, at, a, n in stays], shift=(2, 3))
+        engine, version = open_engine(store=store), store.pin()
+        expression = day_levels(table("visits"), table("stays"), minutes=minutes, linger=linger)
+        specified = engine.run(expression, version, stays=asked)
+        found = kernels.day_levels(made, asked, minutes=minutes, linger=linger)
+        assert rows_of(found, specified) == rows_of(specified, specified)
+
+        highest = engine.run(status(table("levels")), version, levels=found)
+        everyone = np.zeros(9, dtype=np.uint8)
+        everyone[highest["person"]] = highest["level"]
+        assert kernels.status(made, asked, minutes=minutes, linger=linger, people=9).tolist() == everyone.tolist()
+
+
+def columns(names, rows, shift=()):
+    """Rows as columns; those at `shift` are minutes from the beginning of the window."""
+    arrays = np.array(rows, dtype=np.int32).reshape(-1, len(names)).T.copy()
+    for at in shift:
+        arrays[at] += ORIGIN
+    return dict(zip(names, arrays, strict=True))
 
 
 def test_a_window_speaks_for_the_log_until_its_days_change(tmp_path):

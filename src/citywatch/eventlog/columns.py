@@ -51,6 +51,8 @@ def _fitted(values: Column, kind: Kind, name: str) -> npt.NDArray[Any]:
 
 
 def _texts(values: Column, name: str) -> npt.NDArray[Any]:
+    if isinstance(values, np.ndarray) and values.dtype == object and set(map(type, values.tolist())) == {str}:
+        return values.copy()
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) if isinstance(value, np.str_) else value for value in values]
     for value in array:

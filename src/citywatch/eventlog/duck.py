@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from citywatch.eventlog.schema import Schema
 
 MOST_THREADS = 4  # a page must not take every core from the others
+MOST_MEMORY = "4GB"  # nor all the memory; what needs more goes to the disk
 
 
 def cursor(root: Path) -> duckdb.DuckDBPyConnection:
@@ -36,6 +37,7 @@ def _instance(root: Path, process: int) -> duckdb.DuckDBPyConnection:
     threads = min(MOST_THREADS, os.cpu_count() or 1)
     connection = duckdb.connect(":memory:", config={"threads": threads, "python_enable_replacements": False})
     connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"SET memory_limit = {text(MOST_MEMORY)}")
     connection.execute(f"SET temp_directory = {text(str(root / 'spill'))}")
     connection.execute(f"SET allowed_directories = [{text(str(root))}]")
     connection.execute("SET enable_external_access = false")
@@ -47,9 +49,14 @@ def stage(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, npt.NDArray[Any]], schema: Schema
 ) -> str:
     """Register arrays under a name and give the SELECT that reads them in the schema's types."""
-    connection.register(name, {column: _registrable(array) for column, array in columns.items()})
+    # A column of one and the same text is said once: a visit feed's source, a million times over.
+    said = {column: text(array[0]) for column, array in columns.items() if _one_text(array)}
+    if len(said) == len(columns):
+        said = {}
+    connection.register(name, {column: _registrable(array) for column, array in columns.items() if column not in said})
     typed = ", ".join(
-        f"CAST({word(column)} AS {DUCKDB_TYPES[kind]}) AS {word(column)}" for column, kind in schema.items()
+        f"CAST({said.get(column, word(column))} AS {DUCKDB_TYPES[kind]}) AS {word(column)}"
+        for column, kind in schema.items()
     )
     return f"SELECT {typed} FROM {word(name)}"  # noqa: S608  names come from the schema, never from a person
 
@@ -72,6 +79,10 @@ def word(name: str) -> str:
 def text(value: str) -> str:
     """Quote a literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def _one_text(array: npt.NDArray[Any]) -> bool:
+    return array.dtype == object and len(array) > 0 and bool((array == array[0]).all())
 
 
 def _registrable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

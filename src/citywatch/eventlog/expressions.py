@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+_DAY = 1440
+
 
 def table(name: str) -> ir.Table:
-    """Name a table of the log, or a small table handed in with the query (`people`, `windows`, `stays`).
+    """Name a table of the log, or a small table handed in with the query (`schema.SMALL_TABLES`).
 
     >>> table("people").columns
     ('person',)
@@ -119,20 +121,31 @@ def visits_of(visits: ir.Table, people: ir.Table) -> ir.Table:
     return theirs.order_by("person", "minute_in", "place", "minute_out", "source")
 
 
-def visitors(visits: ir.Table, windows: ir.Table) -> ir.Table:
+def visitors(visits: ir.Table, windows: ir.Table, members: ir.Table | None = None) -> ir.Table:
     """Count, for each place, the distinct people there during any of its windows `[minute_from, minute_to)`.
 
     Gives `place`, `visitors` (int64); a place nobody came to is no row. A visit covers `[minute_in, minute_out)`; one
-    of no length counts at its minute.
+    of no length counts at its minute. With `members` a row of `place` and `whole` says that who was at the place was
+    at the whole, and the windows are those of wholes: a market counts the people of all its halls, each once.
     """
+    there = whereabouts(visits, windows, members)
+    return there.group_by("place").agg(visitors=lambda rows: rows.count()).order_by("place")
+
+
+def whereabouts(visits: ir.Table, windows: ir.Table, members: ir.Table | None = None) -> ir.Table:
+    """List who was at each place during any of its windows, each pair of `place` and `person` once; see `visitors`."""
+    if members is not None:
+        of = members.select(at=members.place, whole=members.whole)
+        visits = visits.join(of, visits.place == of["at"]).drop("place", "at").rename(place="whole")
     asked = windows.select(at=windows.place, minute_from=windows.minute_from, minute_to=windows.minute_to)
-    meets = [
-        visits.place == asked["at"],
-        visits.minute_in < asked.minute_to,
-        (visits.minute_out > asked.minute_from) | (visits.minute_in >= asked.minute_from),
-    ]
-    there = visits.join(asked, meets).select("place", "person").distinct()
-    return there.group_by("place").agg(visitors=there.person.nunique()).order_by("place")
+    meets = [visits.place == asked["at"], *_during(visits, asked)]
+    return visits.join(asked, meets).select("place", "person").distinct()
+
+
+def present(visits: ir.Table, windows: ir.Table) -> ir.Table:
+    """List everybody seen anywhere during any window `[minute_from, minute_to)`, whatever place it names; `person`."""
+    spans = windows.select("minute_from", "minute_to").distinct()
+    return visits.join(spans, _during(visits, spans)).select("person").distinct().order_by("person")
 
 
 def candidates(pairs: ir.Table, people: ir.Table, *, least: int = 2) -> ir.Table:
@@ -159,8 +172,17 @@ def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     case = case_stays.select(
         case_person=case_stays.person, at=case_stays.place, since=case_stays.minute_in, until=case_stays.minute_out
     )
-    met = visits.join(case, [visits.place == case["at"], visits.person != case.case_person])
-    shared = met.select(
+    # Joined by place and day, so that no engine compares a visit with the stays of another day; a visit of more than a
+    # day, which may have begun long before, is looked for apart.
+    first, last = case.since // _DAY - 1, case.until // _DAY
+    dated = case.mutate(day=ibis.range(first, last + 1, 1).unnest())
+    began = visits.mutate(day=visits.minute_in // _DAY)
+    near = began.join(dated, [began.place == dated["at"], began.day == dated.day])
+    long = visits.filter(visits.minute_out - visits.minute_in > _DAY)
+    far = long.join(case, [long.place == case["at"], long.minute_in // _DAY < first])
+    columns = ("case_person", "person", "place", "minute_in", "minute_out", "since", "until")
+    met = near.select(*columns).union(far.select(*columns))
+    shared = met.filter(met.person != met.case_person).select(
         "case_person",
         "person",
         "place",
@@ -170,6 +192,81 @@ def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     lasting = shared.mutate(minutes=(shared.minute_to - shared.minute_from).cast("int32"))
     enough = lasting.filter(lasting.minutes >= minutes)
     return enough.order_by("case_person", "person", "place", "minute_from", "minute_to")
+
+
+def ring(visits: ir.Table, carriers: ir.Table, *, minutes: int, crowd: int) -> ir.Table:
+    """Find the second ring: who spent `minutes` at one time where a carrier was, at a place of at most `crowd` visits.
+
+    Gives `person`, once and in order, none of the carriers. `carriers` are the contacts, each with the span
+    `[minute_from, minute_to)` in which it could pass the infection on: the days after it was exposed. `visits` are
+    those of the days asked; a place's visits are counted over them. Without thresholds the second ring is nearly the
+    whole city (93 % in a synthetic Beijing): choose them so that the list can be acted on.
+    """
+    if minutes < 1:
+        raise ValueError(f"minutes is {minutes}; two visits meet when they share at least 1 minute.")
+    sizes = visits.group_by("place").agg(visits=lambda rows: rows.count())
+    small = visits.semi_join(sizes.filter(sizes.visits <= crowd), "place")
+    theirs = small.join(carriers, "person")
+    carried = theirs.select(
+        at="place",
+        since=ibis.greatest(theirs.minute_in, theirs.minute_from),
+        until=ibis.least(theirs.minute_out, theirs.minute_to),
+    )
+    others = small.anti_join(carriers, "person")
+    overlap = ibis.least(others.minute_out, carried.until) - ibis.greatest(others.minute_in, carried.since)
+    met = others.join(carried, [others.place == carried["at"], overlap >= minutes])
+    return met.select("person").distinct().order_by("person")
+
+
+def day_levels(visits: ir.Table, case_stays: ir.Table, *, minutes: int, linger: int) -> ir.Table:
+    """Give the highest exposure level of everybody exposed on a day: `day`, `person`, `level` (int32), 1 to 3.
+
+    3: the person is a case, on the days it stayed anywhere. 2: it was where a case stayed, for `minutes` at one time
+    or longer. 1: it was there for a shorter time, or came up to `linger` minutes after the case had gone. Who is in no
+    row has level 0 that day. The day is that on which the stay began, in days of the city since 1970, so one day's
+    stays make one day's rows, which later stays can only raise. Which stays of a case count, how many minutes, and
+    what a level means for a person is for a dated rule to say, not for this.
+    """
+    if minutes < 1:
+        raise ValueError(f"minutes is {minutes}; two visits meet when they share at least 1 minute.")
+    case = case_stays.select(
+        case_person=case_stays.person, at=case_stays.place, since=case_stays.minute_in, until=case_stays.minute_out
+    )
+    there = visits.join(
+        case,
+        [
+            visits.place == case["at"],
+            visits.minute_in < case.until + linger,
+            visits.minute_out > case.since,
+        ],
+    )
+    shared = ibis.least(there.minute_out, there.until) - ibis.greatest(there.minute_in, there.since)
+    met = there.select(
+        day=_day_of_minute(there.since), person="person", level=ibis.ifelse(shared >= minutes, 2, 1).cast("int32")
+    )
+    ill = case.select(day=_day_of_minute(case.since), person="case_person", level=ibis.literal(3, "int32"))
+    both = met.union(ill)
+    return both.group_by("day", "person").agg(level=both.level.max()).order_by("day", "person")
+
+
+def status(levels: ir.Table) -> ir.Table:
+    """Give each person's highest level over the days kept (`day_levels`): `person`, `level`; 0 for whoever is in none.
+
+    The summary of a closed day never has to be read again with the visits: this is a maximum over small tables.
+    """
+    return levels.group_by("person").agg(level=levels.level.max()).order_by("person")
+
+
+def _during(visits: ir.Table, windows: ir.Table) -> list[ir.BooleanValue]:
+    return [
+        visits.minute_in < windows.minute_to,
+        (visits.minute_out > windows.minute_from) | (visits.minute_in >= windows.minute_from),
+    ]
+
+
+def _day_of_minute(minute: ir.IntegerColumn) -> ir.IntegerColumn:
+    """Give the city's day, counted from 1970, of a minute of the log; UTC+8 all year."""
+    return ((minute + 480) // 1440).cast("int32")
 
 
 def _city_day(instant: ir.TimestampValue) -> ir.DateValue:

@@ -77,6 +77,9 @@ SORTED_BY: Mapping[str, tuple[str, ...]] = {
 PEOPLE: Schema = {"person": "int32"}
 WINDOWS: Schema = {"place": "int32", "minute_from": "int32", "minute_to": "int32"}
 STAYS: Schema = {"person": "int32", "place": "int32", "minute_in": "int32", "minute_out": "int32"}
+MEMBERS: Schema = {"place": "int32", "whole": "int32"}
+CARRIERS: Schema = {"person": "int32", "minute_from": "int32", "minute_to": "int32"}
+LEVELS: Schema = {"day": "int32", "person": "int32", "level": "int32"}
 MOMENT: Schema = {"as_of": "instant"}
 REPLACED: Schema = {"submission": "int64"}
 NAMES: Schema = {"stream": "str", "syndrome": "str", "name": "int32"}
@@ -84,6 +87,9 @@ SMALL_TABLES: Mapping[str, Schema] = {
     "people": PEOPLE,
     "windows": WINDOWS,
     "stays": STAYS,
+    "members": MEMBERS,  # what a place counts as: itself, its market, or both
+    "carriers": CARRIERS,  # from when until when each could pass it on
+    "levels": LEVELS,  # the day is that of the log: days since 1970 in the city
     "moment": MOMENT,  # one row
     "replaced": REPLACED,
     "names": NAMES,
