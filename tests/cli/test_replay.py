@@ -45,26 +45,27 @@ def told():
 
 
 def test_an_empty_system_is_laid_out_and_everything_sent_is_stored_under_city_time(folder):
-    done = replay(folder, pace="nightly")
+    done = replay(folder, until=at(3, 0), pace="nightly")
 
     assert place_by_code(HALL).parent == place_by_code(MARKET)
     assert institution_at(place_by_code(CENTRE).pk).streams == ("symptom",)
-    assert done.messages == DAYS + 4
+    assert done.messages == 3
     receipts = Receipt.objects.exclude(form="visits")
     assert {receipt.state for receipt in receipts} == {"processed"}
     assert sum(receipt.quarantined for receipt in receipts) == 0
     first = Submission.objects.order_by("recorded_at").first()
     assert first.recorded_at == at(0, 18)
-    assert clock.day_of(clock.now()) == START + timedelta(days=DAYS)
+    assert clock.day_of(clock.now()) == START + timedelta(days=3)
 
 
 def test_the_visits_are_of_the_people_who_reported(folder):
-    replay(folder, until=at(14, 0), pace="nightly")
+    replay(folder, until=at(11, 20), pace="nightly")
 
     visits = export.engine().run(table("visits"), export.store().pin())
-    ill = Submission.objects.filter(form="fever-clinic-visit").values_list("person_id", flat=True)
+    ill = Submission.objects.filter(occurred_at__gte=at(11, 11)).values_list("person_id", flat=True)
     halls = dict(zip(visits["person"].tolist(), visits["place"].tolist(), strict=True))
     assert len(halls) == small_folder.PEOPLE
+    assert len(ill) == 6
     assert {halls[person] for person in ill} == {place_by_code(HALL).pk}
 
 
@@ -80,7 +81,7 @@ def test_the_desk_verifies_the_positive_and_asks_the_cases_when_they_are_found(f
 
 
 def test_without_a_desk_nothing_is_verified(folder):
-    replay(folder, until=at(14, 10), hands=NoHands(), pace="nightly")
+    replay(folder, until=at(13, 23), hands=NoHands(), pace="nightly")
 
     kinds = set(Entry.objects.values_list("kind", flat=True))
     assert "warn.positive_added" in kinds

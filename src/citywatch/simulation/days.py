@@ -82,7 +82,7 @@ def day_kind(day: date) -> DayKind:
 
 
 def in_vacation(day: date) -> bool:
-    """Whether schools are closed for the summer or winter vacation (assumed: 11 July to 31 August, and around New Year)."""
+    """Whether schools rest for the summer (assumed: 11 July to 31 August) or around Lunar New Year."""
     if (7, 11) <= (day.month, day.day) <= (8, 31):
         return True
     new_year = LUNAR_NEW_YEAR.get(day.year)

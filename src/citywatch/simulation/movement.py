@@ -28,9 +28,7 @@ S32: Final = np.uint64(32)
 S48: Final = np.uint64(48)
 ONE: Final = 65_536  # a chance of one
 MASK: Final = (1 << 64) - 1
-SALT_A, SALT_B, SALT_C, SALT_D, SALT_E, SALT_F, SALT_G = (
-    np.uint64(n * 0x9E3779B97F4A7C15 & MASK) for n in range(1, 8)
-)
+SALT_A, SALT_B, SALT_C, SALT_D, SALT_E, SALT_F, SALT_G = (np.uint64(n * 0x9E3779B97F4A7C15 & MASK) for n in range(1, 8))
 
 # Rows of the table of chances; its columns are the age bands.
 WORK, LUNCH, OUTING, CLINIC, MARKET, SHOP, PARK, DINNER, RIDE = range(9)
@@ -178,7 +176,9 @@ def present(today: Today, household: Whole, collective: Whole) -> Whole:
     return negate(leaves & left & negate(returned))
 
 
-def one_day(ground: Ground, today: Today, who: Crowd) -> tuple[tuple[Whole, Whole, Whole, Whole, Whole], ...]:
+def one_day(  # noqa: PLR0915  a day has many parts, and compiled code wants them in one function
+    ground: Ground, today: Today, who: Crowd
+) -> tuple[tuple[Whole, Whole, Whole, Whole, Whole], ...]:
     """Up to 16 stays in order: (whether it happens, place, minute in, minute out, group), minutes after midnight.
 
     Someone who works spends the day there and does the rest after; everyone else goes out from the morning on.
@@ -207,9 +207,7 @@ def one_day(ground: Ground, today: Today, who: Crowd) -> tuple[tuple[Whole, Whol
     commutes = works & (who.line >= 0) & (part3(a) < chance[RIDE, band])
     starts_out = 390 + evenly(part1(a), 420)
     outing = free & negate(works) & (part3(a) < (chance[OUTING, band] * outgoing >> 8))
-    line = pick(
-        who.line >= 0, who.line, ground.first_line + (who.street * 7 + (part1(habit) & 3)) % ground.lines
-    )
+    line = pick(who.line >= 0, who.line, ground.first_line + (who.street * 7 + (part1(habit) & 3)) % ground.lines)
     second = ground.first_line + (line - ground.first_line + 1 + work_street * 7) % ground.lines
     changes = commutes & (part2(habit) < 26_000)  # four in ten change lines, assumed
     ride = 14 + evenly(part0(b), 34)
@@ -293,7 +291,13 @@ def one_day(ground: Ground, today: Today, who: Crowd) -> tuple[tuple[Whole, Whol
         ),
         (np.int64(sick), clinic, clinic_in, clinic_out, section(ground, clinic, part3(d))),
         (np.int64(goes), market, market_in, market_out, section(ground, market, part0(f))),
-        (np.int64(goes), hall_1 + hall_a, market_in + 3, market_in + 3 + len_a, section(ground, hall_1 + hall_a, part1(f))),
+        (
+            np.int64(goes),
+            hall_1 + hall_a,
+            market_in + 3,
+            market_in + 3 + len_a,
+            section(ground, hall_1 + hall_a, part1(f)),
+        ),
         (np.int64(goes & more), hall_1 + hall_b, in_b, in_b + len_b, section(ground, hall_1 + hall_b, part2(f))),
         (np.int64(goes & third), hall_1 + hall_c, in_c, in_c + len_c, section(ground, hall_1 + hall_c, part3(g))),
         (np.int64(shops), shop, shop_in, shop_out, section(ground, shop, part2(b))),

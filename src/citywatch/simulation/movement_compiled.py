@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @njit
-def _pick(condition: bool, yes: int, no: int) -> int:  # noqa: FBT001
+def _pick(condition: bool, yes: int, no: int) -> Any:  # noqa: FBT001
     return np.int64(yes) if condition else np.int64(no)
 
 

@@ -46,7 +46,16 @@ NURSING_SHARE: Final = 0.0016  # of all people, aged 75 and over, assumed
 # published ones, domain dossier, section 3).
 CLASS_SIZE: Final = {"kindergarten": 11, "primary": 40, "secondary": 40}
 TEAM_SIZE: Final = 31
-SERVICE_TEAM: Final = {"restaurant": 2, "shop": 3, "park": 3, "hospital": 8, "chc": 5, "chs": 4, "clinic": 3, "transport": 4}
+SERVICE_TEAM: Final = {
+    "restaurant": 2,
+    "shop": 3,
+    "park": 3,
+    "hospital": 8,
+    "chc": 5,
+    "chs": 4,
+    "clinic": 3,
+    "transport": 4,
+}
 WARD_SIZE: Final = 12
 STALL_TEAM: Final = 4
 KITCHEN: Final = 9  # the group of a school's kitchen staff
@@ -174,7 +183,7 @@ class City:
         return self.residents[self.first_resident[street] : self.first_resident[street + 1]]
 
     def household_of(self, person: int) -> np.ndarray:
-        """Person indices of everyone in a person's household, that person included; they are neighbours in the array."""
+        """Person indices of everyone in a person's household, that person included; they are neighbours."""
         home = int(self.people.household[person])
         return np.arange(self.first_kin[home], self.first_kin[home + 1])
 
@@ -390,7 +399,9 @@ def _occupy(
     halls = at.of("hall")
     workplace[hall > 0] = halls[hall[hall > 0] - 1]
     role = np.select(
-        [pupil, nursed >= 0, worker & (at.kind == "hall")[workplace], worker], [PUPIL, RESIDENT, HALL_STAFF, WORKER], HOME
+        [pupil, nursed >= 0, worker & (at.kind == "hall")[workplace], worker],
+        [PUPIL, RESIDENT, HALL_STAFF, WORKER],
+        HOME,
     ).astype(np.int8)
     return {
         "workplace": workplace,
@@ -453,7 +464,7 @@ def _find_work(at: Sited, *, weight: np.ndarray, street: np.ndarray, rng: np.ran
     near = (rng.random(len(street), dtype=np.float32) < 0.5) & (bound[home + 1] > bound[home])
     low, high = np.where(near, bound[home], 0.0), np.where(near, bound[home + 1], edges[-1])
     chosen = np.searchsorted(edges, low + rng.random(len(street)) * (high - low), side="right")
-    return order[np.minimum(chosen, len(order) - 1)].astype(np.int32)
+    return np.asarray(order[np.minimum(chosen, len(order) - 1)], dtype=np.int32)
 
 
 def _groups(at: Sited, *, workplace: np.ndarray, age: np.ndarray, role: np.ndarray) -> np.ndarray:

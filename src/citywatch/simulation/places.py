@@ -68,12 +68,23 @@ KIND_NAMES: Final = {
 }
 # Places that are no institutions of the health system; every other kind is one.
 ORDINARY_KINDS: Final = frozenset(
-    {"school", "workplace", "restaurant", "transport", "market", "shop", "park", "nursing_home", "warehouse", "importer"}
+    {
+        "school",
+        "workplace",
+        "restaurant",
+        "transport",
+        "market",
+        "shop",
+        "park",
+        "nursing_home",
+        "warehouse",
+        "importer",
+    }
 )
 # The stages of school a city has, in the order schools are dealt out: twelve make four, five and three.
 STAGES: Final = (
-    ("kindergarten", "primary", "secondary", "primary", "kindergarten", "primary")
-    + ("secondary", "kindergarten", "primary", "primary", "kindergarten", "secondary")
+    *("kindergarten", "primary", "secondary", "primary", "kindergarten", "primary"),
+    *("secondary", "kindergarten", "primary", "primary", "kindergarten", "secondary"),
 )
 # What 100,000 people have (domain dossier, section 3; from schools on assumed).
 RATES: Final = {

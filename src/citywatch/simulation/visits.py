@@ -20,8 +20,8 @@ from citywatch.simulation.days import (
     DAY,
     OUT_FLOW,
     DayKind,
-    away_turns,
     attendance_factor,
+    away_turns,
     day_kind,
     in_vacation,
     midnight,
@@ -64,6 +64,9 @@ OVERLAP: Final = {"transport": 0.30, "restaurant": 0.55, "shop": 0.12, "park": 0
 MEETS: Final = {"transport": 3.2, "restaurant": 5.0, "shop": 3.6, "park": 13.0, "care": 5.0, "hall": 5.0}
 NEAREST: Final = {"restaurant": 4, "shop": 3, "park": 2, "primary": 3, "hospital": 2, "market": 1}
 LEVEL_FACTOR: Final = 0.5  # what level II leaves of dining, leisure, shopping and bus trips (assumed)
+
+# How much of ordinary going out was left between the first wave and the summer of 2020 (assumed).
+SPRING_2020: Final = {"lunch": 0.2, "outing": 0.25, "shop": 0.5, "park": 0.5, "dinner": 0.6, "ride": 0.6}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,7 +381,7 @@ def contacts_on(city: City, visits: Visits, *, minutes: int = 1) -> np.ndarray:
     one, two = meetings_on(visits, minutes=minutes)
     elsewhere = people.household[one] != people.household[two]
     met = np.bincount(np.concatenate([one[elsewhere], two[elsewhere]]), minlength=len(people))
-    return met + np.diff(city.first_kin)[people.household] - 1
+    return np.asarray(met + np.diff(city.first_kin)[people.household] - 1)
 
 
 class Presence:
@@ -416,10 +419,12 @@ class Presence:
 # ── What the scenarios ask ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def true_visits(city: City, *, days: Sequence[date], market_closes: int, rng: np.random.Generator | None = None) -> Visits:
-    """Everyone's stays on `days`; the main market has none from minute `market_closes` on."""
+def true_visits(
+    city: City, *, days: Sequence[date], market_closes: int, rng: np.random.Generator | None = None
+) -> Visits:
+    """Everyone's stays on `days` of spring 2020; the main market has none from minute `market_closes` on."""
     del rng
-    controls = Controls(closed={city.market: market_closes})
+    controls = Controls(closed={city.market: market_closes}, mobility=SPRING_2020)
     return join([visits_on(city, day, controls=controls) for day in days])
 
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_tables", "Import a line list, contacts or form rows from a file."),
     "replay": ("replay", "Send a simulated city through the doors of a system of its own."),
     "score": ("score", "Hold what a replayed system said against what really happened."),
+    "drill": ("drill", "Play a simulated city for people to practise on, and judge what they did."),
     "verify-journal": ("verify_journal", "Check the journal's chain and name the first broken entry."),
     "admin": ("admin", "Make the first administrator."),
     "manage": ("manage", "Run one of Django's own commands."),

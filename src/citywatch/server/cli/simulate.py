@@ -3,12 +3,16 @@
 import os
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.server.cli.progress import progress
 from citywatch.server.cli.tabular import TabularCommand
+
+if TYPE_CHECKING:
+    from citywatch.simulation.scenarios import Scenario
 
 
 @click.command("simulate", cls=TabularCommand)
@@ -18,11 +22,17 @@ from citywatch.server.cli.tabular import TabularCommand
 @click.option("--days", type=int, default=None, help="How many days; by default as long as the scenario needs.")
 @click.option("--seed", type=int, default=1, help="Same arguments, same bytes [1].")
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), default=None, help="First day; by default the scenario's.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="An empty folder, or one to go on with.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="An empty folder, or one to go on with.",
+)
 @click.option("--workers", type=int, default=1, help="Processes that write visits; the bytes do not depend on it [1].")
 @click.option("--true-visits", is_flag=True, help="Also all visits before capture.")
 @click.option("--no-visits", is_flag=True, help="No visits at all.")
-def simulate(
+def simulate(  # noqa: PLR0917  click passes options by name
     scenario: str,
     city: str,
     people: int,
@@ -66,7 +76,7 @@ def simulate(
     click.echo(f"{out}: {arguments.days} days of {people} people from {first}, scenario {scenario}.", err=True)
 
 
-def _scenario(name: str):  # noqa: ANN202 - a type of the simulation, which is loaded when the command runs
+def _scenario(name: str) -> "Scenario":
     from citywatch.simulation.scenarios import SCENARIOS
 
     if name not in SCENARIOS:

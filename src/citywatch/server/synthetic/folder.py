@@ -24,6 +24,7 @@ from citywatch import __version__
 from citywatch.mechanisms.errors import Refusal
 from citywatch.server.synthetic.plan import CityName, plan_of
 from citywatch.simulation import movement
+from citywatch.simulation.goods import goods_of
 from citywatch.simulation.people import City, build_city, occupations
 from citywatch.simulation.scenarios import Ending, RunState, run
 from citywatch.simulation.streams import Sent
@@ -35,6 +36,16 @@ PART: Final = 2_000_000  # people whose visits share one file
 AHEAD: Final = 2  # days whose visits may be under way, for each worker
 _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 491520"
 _INSTANT = "CAST(make_timestamp(CAST({0} AS BIGINT) * 60000000) AS TIMESTAMP) AS {1}"
+# The types of the tables of truth, also where they are empty.
+TYPES: Final = {
+    **dict.fromkeys(
+        ("person_id", "infector", "outbreak", "place_id", "batch", "row", "size", "symptomatic"), "INTEGER"
+    ),
+    **dict.fromkeys(("source_place", "source_batch", "from_place", "to_place"), "INTEGER"),
+    **dict.fromkeys(("infected_at", "onset_at", "first_report_at", "positive_at", "began_at"), "TIMESTAMP"),
+    **dict.fromkeys(("sent", "received"), "TIMESTAMP"),
+    **dict.fromkeys(("disease", "cause", "kind", "message_id", "from_node", "to_node"), "VARCHAR"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +136,10 @@ def _claim(folder: Path, arguments: Arguments) -> int:
 def _read_progress(folder: Path) -> dict[str, Any]:
     path = folder / "progress.json"
     try:
-        read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(read["days_done"], int) or not isinstance(read["arguments"], dict):
-            raise TypeError
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return {"arguments": dict(read["arguments"]), "days_done": int(read["days_done"]), "done": bool(read["done"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"{path} does not say how far the city has come; name an empty folder.") from error
-    return {"done": False} | read
 
 
 def _note(folder: Path, arguments: Arguments, *, days: int, done: bool = False) -> None:
@@ -217,15 +226,17 @@ def _crew(city: City, arguments: Arguments, folder: Path, *, workers: int) -> It
         if forks:
             movement.compiled()  # once, before the workers part
         context = multiprocessing.get_context("fork" if forks else "spawn")
-        begin = None if forks else _build_again
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=begin, initargs=(arguments,)) as pool:
+        again = None if forks else arguments
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(again,)) as pool:
             yield _Crew(arguments, folder, pool, workers=workers)
     finally:
         _CITY.clear()
 
 
-def _build_again(arguments: Arguments) -> None:
-    _CITY[:] = [build_city(plan_of(arguments.city, people=arguments.people), seed=arguments.seed)]
+def _settle(arguments: Arguments | None) -> None:
+    """Give a worker its city, where it did not come with one."""
+    if arguments is not None:
+        _CITY[:] = [build_city(plan_of(arguments.city, people=arguments.people), seed=arguments.seed)]
 
 
 def _write_day(day: date, controls: Controls, arguments: Arguments, folder: Path) -> None:
@@ -238,17 +249,15 @@ def _write_day(day: date, controls: Controls, arguments: Arguments, folder: Path
             true.append(visits)
             held += len(some)
             if held >= PART or some.stop == len(city.people):
-                _write_part(files, city, join(true), arguments, folder, f"day={day}/part-{parts}.parquet")
+                _write_part(files, join(true), folder, f"day={day}/part-{parts}.parquet", true=arguments.true_visits)
                 parts, held = parts + 1, 0
                 true.clear()
 
 
-def _write_part(
-    files: duckdb.DuckDBPyConnection, city: City, visits: Visits, arguments: Arguments, folder: Path, name: str
-) -> None:
-    if arguments.true_visits:
+def _write_part(files: duckdb.DuckDBPyConnection, visits: Visits, folder: Path, name: str, *, true: bool) -> None:
+    if true:
         _write_visits(files, visits, folder / "truth_visits" / name)
-    seen = scanned(city, visits, share=CAPTURE)
+    seen = scanned(_CITY[0], visits, share=CAPTURE)
     _write_visits(files, visits.only(seen), folder / "visits" / name)
 
 
@@ -269,9 +278,7 @@ def _parquet() -> Iterator[duckdb.DuckDBPyConnection]:
         yield files
 
 
-def _write_table(
-    files: duckdb.DuckDBPyConnection, columns: Mapping[str, np.ndarray], select: str, path: Path
-) -> None:
+def _write_table(files: duckdb.DuckDBPyConnection, columns: Mapping[str, np.ndarray], select: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     files.register("lines", dict(columns))
@@ -366,11 +373,20 @@ def _write_ending(
         "disease": np.array([line[4] for line in about], dtype=object),
     }
     with _parquet() as files:
-        _write_table(files, reports, "*", folder / "truth_reports.parquet")
-        for name, columns in (("truth", ending.truth), ("outbreaks", ending.outbreaks)):
-            _write_table(files, columns, _typed(columns), folder / f"{name}.parquet")
-        goods = _goods(city, ending.goods)
-        _write_table(files, goods, _typed(goods), folder / "goods.parquet")
+        # A scenario that does nothing to goods leaves them as they are every day.
+        moved = ending.goods or goods_of(city, first_day=arguments.start, days=arguments.days).columns()
+        tables = {
+            "truth_reports": reports,
+            "truth": ending.truth,
+            "outbreaks": ending.outbreaks,
+            "goods": _goods(city, moved),
+        }
+        for table, columns in tables.items():
+            select = ", ".join(
+                name if array.dtype == np.bool_ else f"CAST({name} AS {TYPES[name]}) AS {name}"
+                for name, array in columns.items()
+            )
+            _write_table(files, columns, select, folder / f"{table}.parquet")
     lines = [json.dumps(asdict(told), ensure_ascii=False, default=_written) for told in ending.interviews]
     _write_text(folder / "interviews.jsonl", "".join(line + "\n" for line in lines))
     told = {
@@ -391,31 +407,10 @@ def _write_ending(
         state.unlink()
 
 
-def _typed(columns: Mapping[str, np.ndarray]) -> str:
-    """Columns as they are, instants as TIMESTAMP."""
-    return ", ".join(
-        f"CAST({name} AS TIMESTAMP) AS {name}" if array.dtype.kind == "M" else name for name, array in columns.items()
-    )
-
-
 def _goods(city: City, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Movements of goods with their places' codes beside the ids, as `citywatch trace-goods` reads them."""
-    if not columns:
-        columns = {name: np.zeros(0, dtype=np.int32) for name in ("from_place", "to_place")} | {
-            "batch": np.zeros(0, dtype=object),
-            "sent": np.zeros(0, dtype="datetime64[s]"),
-            "received": np.zeros(0, dtype="datetime64[s]"),
-        }
     codes = np.array([place.code for place in city.places], dtype=object)
-    return {
-        "batch": columns["batch"],
-        "from_place": columns["from_place"],
-        "to_place": columns["to_place"],
-        "sent": columns["sent"],
-        "received": columns["received"],
-        "from_node": codes[columns["from_place"]],
-        "to_node": codes[columns["to_place"]],
-    }
+    return dict(columns) | {"from_node": codes[columns["from_place"]], "to_node": codes[columns["to_place"]]}
 
 
 def _written(value: object) -> str:

@@ -21,7 +21,9 @@ def plan_of(city: CityName, *, people: int) -> CityPlan:
     market = next(street.code for street in demo if street.has_market)
     districts = {code: one.population or 0 for code, one in divisions.items() if one.kind == "district"}
     listed = _streets(districts, first=[market, *(street.code for street in demo)], known=list(divisions.values()))
-    count = _shared_out(districts, {code: len(found) for code, found in listed.items()}, total=people // PEOPLE_A_STREET)
+    count = _shared_out(
+        districts, {code: len(found) for code, found in listed.items()}, total=people // PEOPLE_A_STREET
+    )
     total = sum(districts.values())
     streets = tuple(
         StreetPlan(
@@ -39,9 +41,7 @@ def plan_of(city: CityName, *, people: int) -> CityPlan:
     return scaled_plan(streets, market_street=market, people=people, kind=city)
 
 
-def _streets(
-    districts: dict[str, int], *, first: list[str], known: list[reference.Division]
-) -> dict[str, list[str]]:
+def _streets(districts: dict[str, int], *, first: list[str], known: list[reference.Division]) -> dict[str, list[str]]:
     """The street codes of each district, those named first before the others."""
     rank = {code: n for n, code in reversed(list(enumerate(first)))}
     found: dict[str, list[str]] = {code: [] for code in districts}

@@ -32,7 +32,7 @@ COVID: Final = NaturalHistory(
         "school": 0.6,
         "restaurant": 2.5,
         "transport": 0.6,
-        "hall": 1.5,
+        "hall": 1.0,
         "shop": 1.0,
         "park": 0.2,
         "institution": 1.0,

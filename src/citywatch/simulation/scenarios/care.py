@@ -55,7 +55,7 @@ def errands(
 ) -> list[Errand]:
     """What a case does of its own accord, in order of time; nothing when it has no symptoms.
 
-    A fever clinic's sample turns out positive from minute `tested_from` on; before, nobody thinks of testing for it.
+    Everyone at a fever clinic is tested; before minute `tested_from` no case of such a disease goes to one.
     """
     if case.asymptomatic:
         return []
@@ -165,7 +165,9 @@ def _fever_clinic(
 ) -> list[Errand]:
     site = sites.nearest("fever", street=int(sites.city.people.street[case.person]))
     minute = at(site, 1.0)  # type: ignore[operator]
-    if history.care.tested and minute >= tested_from:
+    if history.care.tested:
+        if minute < tested_from:  # too mild to think of a fever clinic, where everyone is tested
+            return []
         return _tested(case, history, symptoms, site=site, at=minute, called=False, rng=rng)
     return [Errand(at=minute, case=case.number, what="fever", site=site, symptoms=symptoms)]
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from citywatch.simulation.people import City
 
 ENDLESS: Final = 2**31 - 1
-OTHER_HALLS: Final = 0.03  # danger of the other halls relative to the seafood hall (assumed)
+EXPECTED_STAFF: Final = 160  # of a market in a city of 100,000
+OTHER_HALLS: Final = 0.08  # danger of the other halls relative to the seafood hall (assumed)
 BEEF: Final = 0.35
 
 
@@ -30,7 +31,7 @@ BEEF: Final = 0.35
 class Response:
     """What the city does about an outbreak once it knows of it. Hours and days count from the first positive sample.
 
-    `before` is what masks and distance leave of infections outside the home before anything is known. An outbreak
+    From `tested_from` on cases may go where they are tested, and one does within days. `before` is what masks and distance leave of infections outside the home before anything is known. An outbreak
     without samples is noticed when `noticed` of its cases have been reported; `calm_days` later infections outside the
     home fall to `calm_to`: classes suspended, hands washed, toilets cleaned.
     """
@@ -104,12 +105,16 @@ def market(setting: Setting) -> Plan:
     """Contaminated goods reach the main market's halls; found ten to twelve days later, as in June 2020."""
     begins = setting.minute(setting.at_most(22) + 4 / 24)
     found = begins + round(setting.rng.uniform(9.5, 12) * DAY) + setting.found_days_later * DAY
-    response = Response(
-        before=0.5, tested_from=found, source_closes_hours=16, screens=True, level_days=5, level_to=0.25
-    )
+    response = Response(before=0.2, tested_from=found, source_closes_hours=16, screens=True, level_days=5, level_to=0.1)
     return [
         _market_outbreak(
-            setting.city, number=0, market=setting.city.market, begins=begins, response=response, largest=ENDLESS
+            setting.city,
+            setting.spread,
+            number=0,
+            market=setting.city.market,
+            begins=begins,
+            response=response,
+            largest=ENDLESS,
         )
     ]
 
@@ -158,13 +163,20 @@ def cold_chain(setting: Setting) -> Plan:
         places={place: 1.0},
         begins=begins,
         ends=begins + 6 * DAY,
-        staff=0.04,
-        visitor=0.01,
+        staff=0.02,
+        visitor=0.005,
         half_life=3.0,
         cause="goods",
         batch=0,
     )
-    response = Response(tested_from=begins + (3 + setting.found_days_later) * DAY, source_closes_hours=24, screens=True)
+    response = Response(
+        before=0.4,
+        tested_from=begins + (3 + setting.found_days_later) * DAY,
+        source_closes_hours=24,
+        screens=True,
+        level_days=5,
+        level_to=0.25,
+    )
     return [
         Planned(
             kind="cold-chain",
@@ -325,7 +337,14 @@ def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[i
         markets = [int(i) for i in city.of_kind("market")]
         place = markets[int(rng.integers(len(markets)))]
         return _market_outbreak(
-            city, number=number, market=place, begins=begins, response=kind.response, largest=size, least=3
+            city,
+            setting.spread,
+            number=number,
+            market=place,
+            begins=begins,
+            response=kind.response,
+            largest=size,
+            least=3,
         )
     found = _schools(city, kind.where[1]) if kind.where[0] == "school" else city.of_kind(kind.where[0])
     if not len(found):  # a city without nursing homes has its outbreak in a school
@@ -363,15 +382,25 @@ def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[i
 
 
 def _market_outbreak(
-    city: City, *, number: int, market: int, begins: int, response: Response, largest: int, least: int = 1
+    city: City,
+    spread: Spread,
+    *,
+    number: int,
+    market: int,
+    begins: int,
+    response: Response,
+    largest: int,
+    least: int = 1,
 ) -> Planned:
     """Goods in a market's seafood hall, less in its beef hall, hardly any elsewhere; all rates are assumed.
 
-    No attack rates by hall were published; these give the seafood hall's staff about one in three.
+    No attack rates by hall were published; these let staff be about half of the cases found, as they were in June 2020.
     """
     code = city.places[market].code
     halls = [int(i) for i in city.of_kind("hall") if city.places[int(i)].parent_code == code]
     factor = dict.fromkeys(halls, OTHER_HALLS)
+    # A small city's market has few staff; stronger contamination still gives a story to find (about fifteen cases).
+    small = float(np.clip(EXPECTED_STAFF / max(sum(len(spread.members_of(hall)) for hall in halls), 1), 1.0, 3.0))
     source = halls[SEAFOOD_HALL - 1]
     factor[source], factor[halls[BEEF_HALL - 1]] = 1.0, BEEF
     exposure = Exposure(
@@ -380,9 +409,9 @@ def _market_outbreak(
         places=factor,
         begins=begins,
         ends=begins + 30 * DAY,
-        staff=0.085,
-        visitor=0.016,
-        half_life=6.0,
+        staff=min(0.5 * small, 0.9),
+        visitor=min(0.009 * small, 0.9),
+        half_life=15.0,
         cause="market",
     )
     return Planned(

@@ -201,6 +201,21 @@ class Run:
                         outbreak = self.state.spread.outbreaks[number]
                         self.spread.infect(person, outbreak=outbreak, at=minute, cause=cause, place=one.place, rng=rng)
 
+    def _discover(self, begin: int) -> None:
+        """Once a disease may be found, somebody who has fallen ill of late sees a fever clinic, as a first case must."""
+        state = self.state
+        for number, one in enumerate(self.plan):
+            due = begin >= one.response.tested_from > 0
+            if not due or number in state.first_positive or not DISEASES[one.disease].care.tested:
+                continue
+            cases = [state.spread.cases[n] for n in state.spread.outbreaks[number].cases]
+            if any(begin - DAY < state.testing.get(case.number, ENDLESS) < begin + 2 * DAY for case in cases):
+                continue
+            ill = [case for case in cases if not case.asymptomatic and begin - 10 * DAY < case.onset < begin]
+            if ill:
+                latest = max(ill, key=lambda case: (case.onset, case.number))
+                self._call(latest, after=begin + 8 * 60, rng=self._rng(9, number, begin // DAY))
+
     def _arriving(self, one: Planned, *, count: int, rng: np.random.Generator) -> list[int]:
         members = self.spread.members_of(one.place) if one.place >= 0 else np.arange(len(self.city.people))
         weight = self.spread.susceptibility(one.disease)[members].astype(float)
