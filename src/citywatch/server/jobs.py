@@ -3,11 +3,13 @@
 from datetime import date, timedelta
 
 from citywatch.city.sense import services as sense
+from citywatch.eventlog import crowds, window
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import export
 from citywatch.server import wiring
 from citywatch.server.forms import DECODERS
 
+_LAID_BARE = 29  # days: a fortnight of onsets, a fortnight before the first of them, and the night before that
 _CLOSED_AFTER = timedelta(days=2)  # late reports for a day mostly come within two
 
 
@@ -24,7 +26,11 @@ def finish_receipts() -> int:
 
 
 def compact(closed: date | None = None) -> int:
-    """Merge the many small segments of days up to `closed` (by default those two days old), and lay visits out."""
+    """Merge the many small segments of days up to `closed` (by default those two days old), and lay visits out.
+
+    Last the newest days as bare columns, from which the source of an outbreak is counted in a second; they may be
+    deleted at any time (`eventlog.window`).
+    """
     log = export.store()
     closed = closed or clock.today() - _CLOSED_AFTER
     merged = 0
@@ -35,4 +41,6 @@ def compact(closed: date | None = None) -> int:
     merged += sum(log.close(day) for day in log.days("visits") if day <= closed)
     log.roll_up(closed)
     log.sweep(older_than=timedelta(hours=1))
+    if crowds.COMPILED:
+        window.refresh(log.root, log.pin(), days=_LAID_BARE)
     return merged

@@ -159,3 +159,79 @@ def test_places_are_offered_by_name(city, client_as):
     page = text(client_as("investigator").get("/trace/places/?stay_place=1号厅"))
 
     assert f'value="{HALL} 新发地批发市场1号厅"' in page
+
+
+@pytest.fixture
+def two_places(case, event, viewers, at_noon):
+    """Three cases in hall 1, two of whom were in hall 2 as well."""
+    cases = [case(name) for name in ("甲", "乙", "丙")]
+    number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
+    for index, one in enumerate(cases):
+        stays = [StayTold(HALL, moment(3), moment(3, 10))]
+        stays += [StayTold("110106018-M01-2", moment(4), moment(4, 10))] * (index < 2)
+        told(one, viewers["investigator"], stays=stays)
+    return number, cases
+
+
+def test_leaving_a_place_out_shows_both_ranks_and_writes_nothing(two_places, client_as, places):
+    number, _ = two_places
+    client = client_as("investigator")
+    before = Entry.objects.count()
+    page = text(client.get(f"/trace/investigations/{number}/?without_place={places[HALL].pk}"))
+
+    assert "假如不计" in page
+    assert "当前排序" in page
+    assert f'href="/trace/investigations/{number}/"' in page
+    assert Entry.objects.count() == before
+
+
+def test_one_click_on_a_case_brings_the_ranking_alone(two_places, client_as):
+    number, cases = two_places
+    answer = client_as("investigator").get(
+        f"/trace/investigations/{number}/?without_case={cases[0]}",
+        headers={"HX-Request": "true", "HX-Target": "places"},
+    )
+
+    part = text(answer)
+    assert part.lstrip().startswith('<section class="card" id="places">')
+    assert "<html" not in part
+    assert "2/2" in part
+    assert "3/3" not in part.split("<tbody>")[1]
+
+
+def test_a_case_of_another_district_cannot_be_left_out_by_guessing_its_number(two_places, case, client_as, viewers):
+    from citywatch.city.trace import queries
+
+    number, _ = two_places
+    hidden = case("丁", district="110102")
+    told(hidden, viewers["investigator_xicheng"], stays=[StayTold(HALL, moment(3), moment(3, 10))])
+    found = queries.what_if(viewers["investigator"], number, without_cases=[hidden])
+
+    assert not found.is_what_if
+    assert found.lines[0].place.all_cases == 4
+
+
+def test_the_sixteen_hours_stand_large_on_the_page_with_their_milestones(two_places, client_as, places, viewers):
+    from datetime import timedelta
+
+    from citywatch.city.trace import queries
+
+    number, _ = two_places
+    names = [one.name.en for one in queries.dossier(viewers["investigator"], number, at=NOON).lock.milestones]
+    assert names == [
+        "First positive",
+        "Event verified",
+        "First interview",
+        "First shared place",
+        "Risk point published",
+    ]
+    lock = queries.dossier(viewers["investigator"], number, at=NOON).lock
+    assert [one.hours for one in lock.milestones] == [0, 0, 1, 1, None]
+    assert lock.next_step.en == "Risk point published"
+    page = text(client_as("investigator").get(f"/trace/investigations/{number}/"))
+    assert page.index("首个共同场所") < page.index('id="places"')
+
+    at = NOON + timedelta(hours=9)
+    services.publish_risk_point(number, places[HALL].pk, by=viewers["duty_officer"], at=at, because="leads")
+    lock = queries.dossier(viewers["investigator"], number, at=at).lock
+    assert (lock.milestones[-1].hours, lock.next_step, lock.clock.running) == (9, None, False)

@@ -3,31 +3,31 @@
 Reads the investigation whole, whoever asks: its counts name nobody, and half of the cases would point elsewhere.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import ibis
 import numpy as np
 from django.db.models import Q
 
 from citywatch.city.trace import rules
 from citywatch.city.trace.models import Case, Investigation, Stay
 from citywatch.city.trace.types import RankedPlace
-from citywatch.eventlog.engines import Engine
-from citywatch.eventlog.expressions import table, visitors, visits_of
+from citywatch.eventlog.crowds import Crowds
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
-from citywatch.science.sources import PlaceRanking, rank_places
-from citywatch.science.sources.settling import interviews_to_settle
+from citywatch.science.sources import PlaceRanking, interviews_to_settle, log_hypergeometric_tail, rank_places
 
 AREAS = ("city", "district", "street")
 SHOWN = 20
+RECOUNTED = 200
+"""How many places are counted closely where counting all that cases shared would mean reading the city's visits."""
 LEAST_CASES = 2  # one case shares nothing with anybody
 _SURE = 0.05
 _TINY = 1e-4
@@ -161,39 +161,55 @@ def _exposed(investigation: Investigation) -> tuple[Exposed, ...]:
 def _counted(root: str, version: int, exposed: tuple[Exposed, ...], left_out: frozenset[int]) -> Counted:
     """Count and judge; kept for one version of the log and one state of the cases."""
     del root, version  # the key: another log, or a later one, is another question
-    pin, engine = export.store().pin(), export.engine()
-    visits = table("visits")
     windows = merged(exposed)
-    people = {"person": np.array(sorted({one.person for one in exposed if one.person}), dtype=np.int32)}
-    captured = engine.run(visits_of(visits, table("people")), pin, people=people)
-    own, any_time = _captured_pairs(captured, exposed, windows)
+    log = Crowds(export.store(), export.engine(), windows)
+    people = np.array(sorted({one.person for one in exposed if one.person}), dtype=np.int32)
+    own, any_time = _captured_pairs(log.visits_of(people), exposed, windows)
     told = frozenset((index, place) for index, one in enumerate(exposed) for place in one.told)
     asked = sorted({case for case, _ in own | told})
     kept = _without(own | told, left_out)
     groups = _groups({place for _, place in kept}, left_out)
     pairs = _rolled_up(kept, groups)
     seen = _rolled_up(_without(any_time, left_out), groups)
-    # Where the evidence is equal the hall stands before its market: the narrower place is the more useful answer.
-    places = sorted({place for _, place in pairs}, key=lambda place: (place in groups, place))
-    population = int(engine.run(_present(visits, windows), pin)["people"][0])
-    among = _visitors(engine, pin, places, groups, windows)
-    uncaptured = {place: sum((case, place) not in seen for case, at in pairs if at == place) for place in places}
     known_people = {case for case, _ in any_time}
+    population = log.people + sum(case not in known_people for case in asked)
+    shared = Counter(place for _, place in pairs)
+    tried = max(len(shared), Place.objects.exclude(kind__in=AREAS).exclude(pk__in=left_out).count())
+    places = [place for place, cases in shared.items() if cases >= LEAST_CASES]
+    if not log.compiled and len(places) > RECOUNTED:
+        places = _foremost(shared, log.candidates(people), cases=len(asked), population=population)
+    # Where the evidence is equal the hall stands before its market: the narrower place is the more useful answer.
+    places.sort(key=lambda place: (place in groups, place))
+    among = log.visitors([(part, place) for place in places for part in groups.get(place, (place,))])
+    uncaptured = Counter(place for case, place in pairs if (case, place) not in seen)
     index = {place: i for i, place in enumerate(places)}
     number = {case: i for i, case in enumerate(asked)}
-    table_of: dict[str, Any] = {
-        "case_of": [number[case] for case, _ in sorted(pairs)],
-        "place_of": [index[place] for _, place in sorted(pairs)],
+    counted = sorted((case, place) for case, place in pairs if place in index)
+    figures: dict[str, Any] = {
+        "case_of": [number[case] for case, _ in counted],
+        "place_of": [index[place] for _, place in counted],
         "cases": len(asked),
         "visitors": [among.get(place, 0) + uncaptured[place] for place in places],
-        "population": population + sum(case not in known_people for case in asked),
-        "tried": max(len(places), Place.objects.exclude(kind__in=AREAS).exclude(pk__in=left_out).count()),
+        "population": population,
+        "tried": tried,
     }
     above = {place: parent for parent, members in groups.items() for place in members}
-    more = (
-        interviews_to_settle(**table_of, answer=[above.get(place, place) for place in places]) if population else None
-    )
-    return Counted(tuple(places), rank_places(**table_of), len(asked), population > 0, more)
+    compared = log.people > 0
+    more = interviews_to_settle(**figures, answer=[above.get(place, place) for place in places]) if compared else None
+    return Counted(tuple(places), rank_places(**figures), len(asked), compared, more)
+
+
+def _foremost(shared: Counter[int], crowds: dict[int, int], *, cases: int, population: int) -> list[int]:
+    """The shared places worth counting closely, by what the rolled-up fortnight says of them.
+
+    A place it does not know (one only told of, or a market made of its halls) is among them whatever it says.
+    """
+    places = np.array([place for place, k in shared.items() if k >= LEAST_CASES])
+    k = np.array([shared[place] for place in places.tolist()])
+    about = np.array([crowds.get(place, 0) for place in places.tolist()])
+    log_p = log_hypergeometric_tail(k, drawn=np.clip(about, k, population), marked=cases, population=population)
+    first = places[np.lexsort((places, log_p))[:RECOUNTED]].tolist()
+    return sorted({*first, *places[about == 0].tolist()})
 
 
 def _without(pairs: Pairs, left_out: frozenset[int]) -> Pairs:
@@ -250,45 +266,6 @@ def _rolled_up(pairs: Pairs, groups: dict[int, tuple[int, ...]]) -> Pairs:
     """Who was in a hall was in its market."""
     above = {place: parent for parent, places in groups.items() for place in places}
     return pairs | {(case, above[place]) for case, place in pairs if place in above}
-
-
-def _visitors(
-    engine: Engine,
-    pin: Any,
-    places: Sequence[int],
-    groups: dict[int, tuple[int, ...]],
-    windows: Sequence[tuple[int, int]],
-) -> dict[int, int]:
-    """Distinct people at each place during the windows; a market counts those of all its halls, each once."""
-    visits, asked = table("visits"), table("windows")
-    found = engine.run(
-        visitors(visits, asked), pin, windows=_window_rows([p for p in places if p not in groups], windows)
-    )
-    counts = dict(zip(found["place"].tolist(), found["visitors"].tolist(), strict=True))
-    for parent, members in groups.items():
-        within = visits.filter(visits.place.isin(members)).mutate(place=ibis.literal(parent, "int32"))
-        found = engine.run(visitors(within, asked), pin, windows=_window_rows([parent], windows))
-        counts |= dict(zip(found["place"].tolist(), found["visitors"].tolist(), strict=True))
-    return counts
-
-
-def _window_rows(places: Sequence[int], windows: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    return {
-        "place": np.repeat(np.array(places, dtype=np.int32), len(windows)),
-        "minute_from": np.tile(np.array([start for start, _ in windows], dtype=np.int32), len(places)),
-        "minute_to": np.tile(np.array([end for _, end in windows], dtype=np.int32), len(places)),
-    }
-
-
-def _present(visits: Any, windows: Sequence[tuple[int, int]]) -> Any:
-    """How many people the log saw anywhere in these windows: those who could have been at any of the places."""
-    there = ibis.or_(
-        *(
-            (visits.minute_in < end) & ((visits.minute_out > start) | (visits.minute_in >= start))
-            for start, end in windows
-        )
-    )
-    return visits.filter(there).agg(people=visits.person.nunique())
 
 
 def _shown(counted: Counted) -> list[int]:

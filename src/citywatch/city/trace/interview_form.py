@@ -171,7 +171,7 @@ def _lines(posted: QueryDict, names: Sequence[str], told: Interview) -> list[dic
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - 64 bits
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _stay(line: Line, today: date) -> StayTold | None:
@@ -213,10 +213,20 @@ def _meeting(line: Line, first: str, last: str, today: date) -> tuple[datetime, 
     return begin[0], end[1]
 
 
+def hours_of(first: str, last: str, *, day: date) -> tuple[datetime, datetime]:
+    """From and until of a day, or a refusal that says what is wrong."""
+    line = Line({})
+    span = _span(line, first, last, f"{day:%Y-%m-%d}", day)
+    if span is None:
+        problem = line.problem or _NO_TIME
+        raise Refusal(problem.en, zh=problem.zh)
+    return span
+
+
 def _when(text: str, today: date) -> tuple[datetime, datetime] | None:
     """The first and last instant that a moment, or a day, may mean."""
     exact = _moment(text)
-    if exact is not None and len(text) > 10:  # noqa: PLR2004 - a date alone has ten characters
+    if exact is not None and len(text) > 10:
         return exact, exact
     day, _, hour = text.strip().replace("T", " ").partition(" ")
     found = day_told(day, today=today)
@@ -258,7 +268,7 @@ def _clock(text: str) -> timedelta | None:
     if found is None:
         return None
     at = timedelta(hours=int(found[1]), minutes=int(found[2] or 0))
-    return at if int(found[2] or 0) < 60 and at <= timedelta(days=1) else None  # noqa: PLR2004 - minutes
+    return at if int(found[2] or 0) < 60 and at <= timedelta(days=1) else None
 
 
 def _place(line: Line, typed: str) -> str:
@@ -286,7 +296,7 @@ def _instant(text: str, day: str, today: date) -> datetime | None:
     found, at = day_told(day, today=today), _clock(text)
     if found is not None and at is not None:
         return start_of(found) + at
-    return _moment(text) if len(text) > 10 else None  # noqa: PLR2004 - a date alone is no moment
+    return _moment(text) if len(text) > 10 else None
 
 
 def _moment(text: str) -> datetime | None:

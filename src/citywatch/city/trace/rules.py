@@ -180,8 +180,16 @@ class GroundRule:
 
 
 GROUNDS = (
-    GroundRule(Ground.HOUSEHOLD, Label("共同生活", "Lives in the same home"), ("home", "family", "spouse", "parent", "child", "roommate", "家人", "夫妻", "配偶", "父母", "子女", "室友")),
-    GroundRule(Ground.CARE, Label("诊治、照护或探视护理", "Cared for or treated the case"), ("carer", "nurse", "doctor", "护工", "医生", "护士")),
+    GroundRule(
+        Ground.HOUSEHOLD,
+        Label("共同生活", "Lives in the same home"),
+        ("home", "family", "spouse", "parent", "child", "roommate", "家人", "夫妻", "配偶", "父母", "子女", "室友"),
+    ),
+    GroundRule(
+        Ground.CARE,
+        Label("诊治、照护或探视护理", "Cared for or treated the case"),
+        ("carer", "nurse", "doctor", "护工", "医生", "护士"),
+    ),
     GroundRule(Ground.AEROSOL, Label("可能产生气溶胶的诊疗操作", "Aerosol-producing procedure")),
     GroundRule(
         Ground.SAME_ROOM,
@@ -189,10 +197,16 @@ GROUNDS = (
         ("colleague", "classmate", "同事", "同学"),
     ),
     GroundRule(
-        Ground.CLOSED_VENUE, Label("密闭场所共餐、娱乐", "Dined or spent leisure in a closed space"), ("dining", "friend", "聚餐", "同餐", "朋友")
+        Ground.CLOSED_VENUE,
+        Label("密闭场所共餐、娱乐", "Dined or spent leisure in a closed space"),
+        ("dining", "friend", "聚餐", "同餐", "朋友"),
     ),
     GroundRule(Ground.VISIT, Label("探视病例", "Visited the case"), ("visitor", "探视", "探病")),
-    GroundRule(Ground.TRANSPORT, Label("同乘交通工具（1米内）", "Within one metre in the same transport"), ("passenger", "同车", "同乘")),
+    GroundRule(
+        Ground.TRANSPORT,
+        Label("同乘交通工具（1米内）", "Within one metre in the same transport"),
+        ("passenger", "同车", "同乘"),
+    ),
     GroundRule(
         Ground.ENVIRONMENT, Label("暴露于可能被污染的环境", "Exposed to an environment the case may have contaminated")
     ),

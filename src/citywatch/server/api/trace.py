@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
 from citywatch.city.trace import queries, services
 from citywatch.city.trace.types import ContactTold, CoreTold, RankedPlace, StayTold
@@ -50,6 +50,11 @@ class RankedOut(Schema):
     p_adjusted: float | None
     because_zh: str
     because_en: str
+
+
+class Without(Schema):
+    without_case: list[RowId] = Field(default_factory=list)
+    without_place: list[RowId] = Field(default_factory=list)
 
 
 class CaseOut(Schema):
@@ -99,6 +104,7 @@ class ContactIn(Schema):
     first_at: Moment
     last_at: Moment
     place_code: str | None = None
+    through: RowId | None = None
 
 
 class CoreIn(Schema):
@@ -133,6 +139,49 @@ class JudgeIn(Schema):
     kind: str
     ground: str
     because: str
+    through: RowId | None = None
+
+
+class IsolateIn(Schema):
+    isolated_at: Moment
+    because: str = ""
+
+
+class BulkIn(Schema):
+    contacts: list[RowId]
+    move: str
+    because: str = ""
+
+
+class NotMovedOut(Schema):
+    contact: int
+    why_zh: str
+    why_en: str
+
+
+class BulkOut(Schema):
+    moved: list[int]
+    refused: list[NotMovedOut]
+
+
+class HandOverIn(Schema):
+    to: str
+    because: str
+
+
+class MilestoneOut(Schema):
+    name_zh: str
+    name_en: str
+    at: datetime | None
+    hours: float | None
+
+
+class SourceLockOut(Schema):
+    limit_hours: float
+    started_at: datetime | None
+    due_at: datetime | None
+    stopped_at: datetime | None
+    milestones: list[MilestoneOut]
 
 
 class ClassifyIn(Schema):
@@ -211,9 +260,35 @@ def investigation(request: HttpRequest, investigation_id: RowId) -> dict[str, An
 
 
 @router.get("/investigations/{investigation_id}/places", response=list[RankedOut])
-def places(request: HttpRequest, investigation_id: RowId) -> list[dict[str, Any]]:
-    """The places the cases shared, best explanation first."""
-    return [_ranked(one) for one in queries.ranking(asker(request, "trace.view"), investigation_id)]
+def places(
+    request: HttpRequest,
+    investigation_id: RowId,
+    without: Query[Without],
+) -> list[dict[str, Any]]:
+    """The places the cases shared, best explanation first; what it would be without some cases or places."""
+    found = queries.what_if(
+        asker(request, "trace.view"),
+        investigation_id,
+        without_cases=without.without_case,
+        without_places=without.without_place,
+    )
+    return [_ranked(one) for one in found.places]
+
+
+@router.get("/investigations/{investigation_id}/source-lock", response=SourceLockOut)
+def source_lock(request: HttpRequest, investigation_id: RowId) -> dict[str, Any]:
+    """The sixteen hours from the first positive to the published risk point, with what happened on the way."""
+    lock = queries.dossier(asker(request, "trace.view"), investigation_id, at=clock.now()).lock
+    return {
+        "limit_hours": lock.limit_hours,
+        "started_at": lock.clock.started_at if lock.clock else None,
+        "due_at": lock.clock.due_at if lock.clock else None,
+        "stopped_at": lock.clock.stopped_at if lock.clock else None,
+        "milestones": [
+            {"name_zh": one.name.zh, "name_en": one.name.en, "at": one.at, "hours": one.hours}
+            for one in lock.milestones
+        ],
+    }
 
 
 @router.post("/investigations/{investigation_id}/risk-points", response={201: Made})
@@ -307,6 +382,50 @@ def classify(request: HttpRequest, case_id: RowId, told: ClassifyIn) -> Status[N
     return Status(204, None)
 
 
+@router.post("/cases/{case_id}/isolation", response=LookedBack)
+def isolate(request: HttpRequest, case_id: RowId, told: IsolateIn) -> dict[str, int]:
+    """Say when a case was isolated: the end of its infectious window; says how many judgements changed."""
+    by = asker(request, "trace.investigate")
+    gained, lost = services.isolate_case(
+        case_id, isolated_at=_aware(told.isolated_at), by=by, at=clock.now(), because=told.because
+    )
+    return {"became_close": gained, "no_longer_close": lost}
+
+
+@router.post("/contacts/moves", response=BulkOut)
+def move_contacts(request: HttpRequest, told: BulkIn) -> dict[str, Any]:
+    """Take many contacts one step on; those that could not go are named and keep nobody else back."""
+    by = asker(request, "trace.investigate")
+    done = services.move_contacts(told.contacts, told.move, by=by, at=clock.now(), because=told.because)
+    return {
+        "moved": list(done.moved),
+        "refused": [{"contact": one.contact_id, "why_zh": one.why.zh, "why_en": one.why.en} for one in done.refused],
+    }
+
+
+@router.post("/contacts/{contact_id}/hand-over", response={201: Made})
+def hand_over(request: HttpRequest, contact_id: RowId, told: HandOverIn) -> Status[dict[str, int]]:
+    """Hand a contact to another district; gives the number of the row that waits there."""
+    by = asker(request, "trace.investigate")
+    number = services.hand_over_contact(contact_id, told.to, by=by, at=clock.now(), because=told.because)
+    return Status(201, {"id": number})
+
+
+@router.post("/contacts/{contact_id}/accept", response={204: None})
+def accept(request: HttpRequest, contact_id: RowId) -> Status[None]:
+    """Take over a contact that another district handed over."""
+    services.accept_contact(contact_id, by=asker(request, "trace.investigate"), at=clock.now())
+    return Status(204, None)
+
+
+@router.post("/contacts/{contact_id}/decline", response={204: None})
+def decline(request: HttpRequest, contact_id: RowId, told: BecauseIn) -> Status[None]:
+    """Send a contact back to the district that handed it over, with a reason."""
+    by = asker(request, "trace.investigate")
+    services.decline_contact(contact_id, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
 @router.post("/contacts/{contact_id}/moves", response={204: None})
 def move_contact(request: HttpRequest, contact_id: RowId, told: MoveIn) -> Status[None]:
     """Take a contact one step on: notified, transferred, released, dropped."""
@@ -319,7 +438,15 @@ def move_contact(request: HttpRequest, contact_id: RowId, told: MoveIn) -> Statu
 def judge(request: HttpRequest, contact_id: RowId, told: JudgeIn) -> Status[None]:
     """Judge a contact anew: close, second or general, and on what ground."""
     by = asker(request, "trace.investigate")
-    services.judge_contact(contact_id, kind=told.kind, ground=told.ground, by=by, at=clock.now(), because=told.because)
+    services.judge_contact(
+        contact_id,
+        kind=told.kind,
+        ground=told.ground,
+        by=by,
+        at=clock.now(),
+        because=told.because,
+        through=told.through,
+    )
     return Status(204, None)
 
 
@@ -397,6 +524,7 @@ def _contact(told: ContactIn) -> ContactTold:
         _aware(told.first_at),
         _aware(told.last_at),
         told.place_code,
+        told.through,
     )
 
 

@@ -165,6 +165,7 @@ def chain_graph_of(tree: ChainTree, address: Mapping[int, str]) -> dict[str, Any
                 "height": node.height,
                 "infected": node.infected,
                 "href": address.get(node.case_id, ""),
+                "root": node.infector is None or node.infector.case_id is None,
                 "infector": _named(node.infector),
                 "others": [_named(one) for one in node.others],
             }

@@ -77,7 +77,9 @@ def _interviews(cases: Collection[int]) -> tuple[datetime | None, datetime | Non
     told: dict[str, int] = {}
     first = None
     entries = Entry.objects.filter(
-        kind__in=("trace.interview_recorded", "trace.interview_draft_saved"), subject_kind=Case._meta.label_lower, subject_id__in=cases
+        kind__in=("trace.interview_recorded", "trace.interview_draft_saved"),
+        subject_kind=Case._meta.label_lower,
+        subject_id__in=cases,
     )
     for at, case_id, body in entries.order_by("at", "pk").values_list("at", "subject_id", "body"):
         first = first or at

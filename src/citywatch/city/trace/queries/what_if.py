@@ -22,6 +22,15 @@ class RankLine:
     left_out: bool = False
 
     @property
+    def own_name(self) -> Label:
+        """The place's name without that of the market it is part of, which would stand on every line."""
+        whole, name = self.place.within, self.place.name
+        if whole is None:
+            return name
+        zh, en = name.zh.removeprefix(whole.zh), name.en.removeprefix(whole.en).removeprefix(", ")
+        return Label(zh or name.zh, en or name.en)
+
+    @property
     def moved(self) -> int:
         """How many ranks it rose (positive) or fell; 0 where one of the two is unknown."""
         return self.stands - self.rank if self.rank and self.stands else 0
@@ -71,7 +80,9 @@ def what_if(
     now = {one.place_id for one in asked}
     lines = [RankLine(one, one.rank, before[one.place_id].rank if one.place_id in before else None) for one in asked]
     gone = [one for one in stands if one.place_id not in now]
-    lines += [RankLine(one, None, one.rank, left_out=one.place_id in names) for one in gone]
+    halls = Place.objects.filter(parent_id__in=list(names)).values_list("pk", flat=True)
+    out = {*names, *halls}
+    lines += [RankLine(one, None, one.rank, left_out=one.place_id in out) for one in gone]
     return Ranking(
         tuple(lines),
         evidence.power(row, without_cases=out_cases, without_places=frozenset(names)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 
@@ -153,19 +153,26 @@ def _keep_stay(case: Case, told: StayTold, places: dict[str, Place]) -> Stay:
 def _correct_stay(case: Case, told: StayTold, visited: Place) -> Stay:
     """A kept stay with other times or another place; where another row already says the same, that row stays alone."""
     same: dict[str, Any] = {"case": case, "visited": visited, "from_at": told.from_at, "to_at": told.to_at}
-    kept = Stay.objects.filter(case=case, pk=told.row).first()
+    kept = Stay.objects.filter(case=case, pk=told.row or 0).first()
+    if kept is not None and kept.visited_id == visited.pk and _reads_the_same(kept, told):
+        return cast("Stay", kept)  # a page knows minutes; reading it over and saving corrects nothing
     twin = Stay.objects.filter(**same).first()
     if twin is not None:
         if kept is not None and kept.pk != twin.pk:
             kept.delete()
-        return twin
+        return cast("Stay", twin)
     if kept is None:
         return Stay.objects.create(**same, place=case.place)
     for name, value in same.items():
         setattr(kept, name, value)
     kept.source = Stay.Source.INTERVIEW
     kept.save()
-    return kept
+    return cast("Stay", kept)
+
+
+def _reads_the_same(kept: Stay, told: StayTold) -> bool:
+    pairs = ((kept.from_at, told.from_at), (kept.to_at, told.to_at))
+    return all(one.replace(second=0, microsecond=0) == other for one, other in pairs)
 
 
 @transaction.atomic

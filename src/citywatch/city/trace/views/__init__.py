@@ -2,7 +2,7 @@
 
 from citywatch.city.trace.views.cases import beside, case, case_move, classify, identity, isolate
 from citywatch.city.trace.views.contacts import contact_answer, contact_judge, contact_move, contacts, contacts_move
-from citywatch.city.trace.views.interviews import interview, places
+from citywatch.city.trace.views.interviews import captured, interview, interview_line, places
 from citywatch.city.trace.views.investigations import (
     investigation,
     investigation_move,
@@ -15,6 +15,7 @@ from citywatch.city.trace.views.investigations import (
 
 __all__ = [
     "beside",
+    "captured",
     "case",
     "case_move",
     "classify",
@@ -25,6 +26,7 @@ __all__ = [
     "contacts_move",
     "identity",
     "interview",
+    "interview_line",
     "investigation",
     "investigation_move",
     "investigations",

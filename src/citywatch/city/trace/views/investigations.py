@@ -1,5 +1,6 @@
 """Pages of investigations: the list, the dossier, its ranking with what if, risk points."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -62,7 +63,7 @@ def investigation(request: HttpRequest, investigation_id: int) -> HttpResponse:
         "published": {point.place_id for point in found.risk_points},
         "may_publish": viewer.may_anywhere("trace.publish") and not found.row.is_done,
         "map": queries.map_of(viewer, found, ranking.places),
-        "ranking_chart": _ranking_chart(ranking.places[:5]),
+        "ranking_chart": _ranking_chart(ranking.lines[:5]),
     }
     if request.headers.get("HX-Target") == "places":
         return render(request, "trace/ranking.html", shown)
@@ -128,13 +129,17 @@ def risk_points(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _ranking_chart(places: list[Any]) -> dict[str, Any]:
-    compared = [one for one in places if one.ratio is not None]
+def _ranking_chart(lines: Sequence[queries.RankLine]) -> dict[str, Any]:
+    compared = [line for line in lines if line.rank is not None and line.place.ratio is not None]
+
+    def figures(values: Iterable[float | None]) -> list[float]:
+        return [round(value, 2) for value in values if value is not None]  # where one is known, all three are
+
     return {
-        "names": [str(one.name) for one in compared],
-        "values": [round(one.ratio, 2) for one in compared],
-        "low": [round(one.ratio_low, 2) for one in compared],
-        "high": [round(one.ratio_high, 2) for one in compared],
+        "names": [str(line.own_name) for line in compared],
+        "values": figures(line.place.ratio for line in compared),
+        "low": figures(line.place.ratio_low for line in compared),
+        "high": figures(line.place.ratio_high for line in compared),
     }
 
 

@@ -4,15 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jurisdiction', '0001_initial'),
+        ("jurisdiction", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='place',
-            name='kind',
-            field=models.CharField(choices=[('city', 'City'), ('district', 'District'), ('street', 'Street'), ('institution', 'Institution'), ('market', 'Market'), ('hall', 'Hall'), ('school', 'School'), ('workplace', 'Workplace'), ('restaurant', 'Restaurant'), ('transport', 'Transport'), ('shop', 'Shop'), ('park', 'Park'), ('stall', 'Stall'), ('nursing_home', 'Nursing Home'), ('warehouse', 'Warehouse'), ('importer', 'Importer')], db_index=True, max_length=16),
+            model_name="place",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("city", "City"),
+                    ("district", "District"),
+                    ("street", "Street"),
+                    ("institution", "Institution"),
+                    ("market", "Market"),
+                    ("hall", "Hall"),
+                    ("school", "School"),
+                    ("workplace", "Workplace"),
+                    ("restaurant", "Restaurant"),
+                    ("transport", "Transport"),
+                    ("shop", "Shop"),
+                    ("park", "Park"),
+                    ("stall", "Stall"),
+                    ("nursing_home", "Nursing Home"),
+                    ("warehouse", "Warehouse"),
+                    ("importer", "Importer"),
+                ],
+                db_index=True,
+                max_length=16,
+            ),
         ),
     ]
