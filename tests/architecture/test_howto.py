@@ -16,6 +16,7 @@ CHANGES = {
     "judge-a-file",
     "trace-from-files",
     "run-on-spark",
+    "simulate-a-city",
     "add-a-step",
     "react-to-something",
     "accept-a-spreadsheet",
