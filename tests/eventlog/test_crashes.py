@@ -186,3 +186,90 @@ def test_a_killed_writer_process_leaves_every_acknowledged_row_and_frees_the_loc
     assert len(found) <= len(acknowledged) + 1  # one batch may have been kept without its answer getting out
     store.append("visits", visit(-1), day=DAY, batch_id="after")
     assert kept(store)[-1] == 1
+
+
+KILLED = """
+import os, signal, sys
+from datetime import date, timedelta
+from pathlib import Path
+from citywatch.eventlog.segments import Store
+
+DAY, NEXT = date(2020, 6, 11), date(2020, 6, 12)
+
+def visit(person):
+    return {"person": [person], "place": [1], "minute_in": [0], "minute_out": [5], "source": ["scan"]}
+
+def closed(store):
+    for day in (DAY, NEXT):
+        store.close(day)
+    store.roll_up(NEXT)
+
+WORK = {
+    "append": (lambda store: None, lambda store: store.append("visits", visit(5), day=DAY, batch_id="5")),
+    "compaction": (lambda store: None, lambda store: store.compact("visits", DAY)),
+    "closing": (lambda store: None, closed),
+    "retention": (closed, lambda store: (store.retain("visits", NEXT), store.roll_up(NEXT))),
+    "sweeping": (closed, lambda store: store.sweep(older_than=timedelta(0))),
+}
+
+def die_before(number):
+    steps = iter(range(10_000))
+    def stepping(real):
+        def step(*args, **kwargs):
+            if next(steps) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+        return step
+    for name in ("fsync", "replace", "utime", "unlink", "mkdir", "rmdir"):
+        setattr(os, name, stepping(getattr(os, name)))
+
+for name, (before, work) in WORK.items():
+    for number in range(200):
+        child = os.fork()  # nothing of DuckDB is open in this process
+        if not child:
+            store = Store(Path(sys.argv[1]) / f"{name}-{number}")
+            for person, day in ((1, DAY), (2, DAY), (3, NEXT), (4, NEXT)):
+                store.append("visits", visit(person), day=day, batch_id=str(person))
+            before(store)
+            die_before(number)
+            work(store)
+            os._exit(0)
+        _, how = os.waitpid(child, 0)
+        print(name, number, "killed" if os.WIFSIGNALED(how) else "done", flush=True)
+        if not os.WIFSIGNALED(how):
+            break
+"""
+
+
+def test_kill_9_between_any_two_steps_of_a_writer_loses_nothing_acknowledged(tmp_path):
+    script = [sys.executable, "-c", KILLED, str(tmp_path)]
+    told = subprocess.run(script, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    ended = list(zip(told[::3], map(int, told[1::3]), told[2::3], strict=True))
+    assert {name for name, _, how in ended if how == "done"} == {
+        "append", "compaction", "closing", "retention", "sweeping"
+    }  # fmt: skip
+    assert Counter(name for name, _, _ in ended)["retention"] > 8
+    day, everybody = {3: 1, 4: 1}, {1: 1, 2: 1, 3: 1, 4: 1}
+    for name, number, how in ended:
+        store = Store(tmp_path / f"{name}-{number}")
+        allowed = {"append": [everybody, everybody | {5: 1}], "retention": [everybody, day]}.get(name, [everybody])
+        if how == "done":
+            allowed = allowed[-1:]
+        found = everywhere(store)
+        assert found in allowed, (name, number)
+        store.sweep(older_than=timedelta(0))  # the lock is free, and what the dead left lying about may go
+        assert kept(store) == found
+        if name == "append":
+            store.append("visits", visit(5), day=DAY, batch_id="5")
+            assert kept(store) == everybody | {5: 1}
+
+
+def everywhere(store):
+    """The people of the log, once it is certain that each way of laying them out holds the same."""
+    by_place, by_person, pairs = (
+        Counter(open_engine(store=store).run(table(name).select("person"), store.pin())["person"].tolist())
+        for name in ("visits", "visits_by_person", "pairs")
+    )
+    assert by_place == by_person
+    assert set(pairs) == set(by_place)
+    return by_place

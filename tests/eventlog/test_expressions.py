@@ -251,6 +251,111 @@ def test_visits_of_people_equal_a_slow_list(stays, people):
     assert found == sorted(wanted, key=lambda one: (one[0], one[2], one[1], one[3]))
 
 
+@slowly
+@given(
+    stays=st.lists(stay, max_size=20),
+    windows=st.lists(window, max_size=4),
+    halls=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), max_size=4),
+)
+def test_a_market_counts_everybody_in_its_halls_once_as_a_slow_count_does(stays, windows, halls):
+    slow, seen = {}, set()
+    for person, place, came, left in stays:
+        minutes = set(range(came, left)) or {came}
+        for at, since, until in windows:
+            if minutes & set(range(since, until)):
+                seen.add(person)
+                if (place, at) in halls:
+                    slow.setdefault(at, set()).add(person)
+    small = {
+        "windows": as_columns(("place", "minute_from", "minute_to"), windows),
+        "members": as_columns(("place", "whole"), halls),
+    }
+    with fresh_log() as root:
+        store = log_of_visits(root, stays)
+        found = rows_of(ask_for.visitors(table("visits"), table("windows"), table("members")), store, **small)
+        there = rows_of(ask_for.present(table("visits"), table("windows")), store, windows=small["windows"])
+    assert found == [(place, len(people)) for place, people in sorted(slow.items())]
+    assert there == [(person,) for person in sorted(seen)]
+
+
+@slowly
+@given(
+    stays=st.lists(stay, max_size=20),
+    carriers=st.lists(window, max_size=3),
+    least=st.integers(1, 4),
+    crowd=st.integers(1, 12),
+)
+def test_the_second_ring_equals_a_slow_search(stays, carriers, least, crowd):
+    size = Counter(place for _, place, _, _ in stays)
+    infected = {person for person, _, _ in carriers}
+    slow = set()
+    for carrier, since, until in carriers:
+        for who, where, came, left in stays:
+            for person, place, first, last in stays:
+                shared = min(left, until, last) - max(came, since, first)
+                if who == carrier and place == where and size[place] <= crowd and shared >= least:
+                    slow.add(person)
+    with fresh_log() as root:
+        found = rows_of(
+            ask_for.ring(table("visits"), table("carriers"), minutes=least, crowd=crowd),
+            log_of_visits(root, stays),
+            carriers=as_columns(("person", "minute_from", "minute_to"), carriers),
+        )
+    assert found == [(person,) for person in sorted(slow - infected)]
+
+
+@slowly
+@given(stays=st.lists(stay, max_size=20), cases=st.lists(stay, max_size=3), least=st.integers(1, 4))
+def test_the_levels_of_a_day_equal_a_slow_judgement(stays, cases, least):
+    linger, slow = 3, {}
+    for case, where, since, until in cases:
+        slow[case] = 3
+        for person, place, came, left in stays:
+            if place == where and came < until + linger and left > since:
+                level = 2 if min(left, until) - max(came, since) >= least else 1
+                slow[person] = max(level, slow.get(person, 0))
+    with fresh_log() as root:
+        found = rows_of(
+            ask_for.day_levels(table("visits"), table("stays"), minutes=least, linger=linger),
+            log_of_visits(root, stays),
+            stays=as_columns(("person", "place", "minute_in", "minute_out"), cases),
+        )
+    assert found == [(0, person, level) for person, level in sorted(slow.items())]
+
+
+def test_a_person_has_the_highest_level_of_the_days_kept_and_an_old_day_forgotten_lowers_it(store, ask):
+    days = {"day": [18420, 18421, 18421], "person": [7, 7, 8], "level": [3, 1, 2]}
+    store.append(
+        "visits", as_columns(("person", "place", "minute_in", "minute_out", "source"), []), day=DAY, batch_id=""
+    )
+
+    assert ask(ask_for.status(table("levels")), levels=days) == [(7, 3), (8, 2)]
+    kept = {name: column[1:] for name, column in days.items()}
+    assert ask(ask_for.status(table("levels")), levels=kept) == [(7, 1), (8, 2)]
+
+
+def test_a_visit_of_many_days_is_met_on_its_last(store, ask):
+    """Meetings are looked for by day; a patient who lay in the ward all week is met by a visitor on Sunday."""
+    columns = {"person": [1, 2], "place": [9, 9], "minute_in": [100, 9000], "minute_out": [10_000, 9100]}
+    store.append("visits", {**columns, "source": ["scan"] * 2}, day=DAY, batch_id="a")
+    met = ask_for.co_visits(table("visits"), table("stays"), 15)
+
+    visitor = {"person": [2], "place": [9], "minute_in": [9000], "minute_out": [9100]}
+    patient = {"person": [1], "place": [9], "minute_in": [100], "minute_out": [10_000]}
+    assert ask(met, stays=visitor) == [(2, 1, 9, 9000, 9100, 100)]
+    assert ask(met, stays=patient) == [(1, 2, 9, 9000, 9100, 100)]
+
+
+@pytest.mark.parametrize("question", ["ring", "day_levels"])
+def test_sharing_no_minute_is_no_meeting(question):
+    asked = {
+        "ring": lambda: ask_for.ring(table("visits"), table("carriers"), minutes=0, crowd=9),
+        "day_levels": lambda: ask_for.day_levels(table("visits"), table("stays"), minutes=0, linger=9),
+    }
+    with pytest.raises(ValueError, match="minutes is 0"):
+        asked[question]()
+
+
 # --- cells: counts in pieces by the day they were recorded
 
 

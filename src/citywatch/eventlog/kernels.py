@@ -34,6 +34,7 @@ def visits_of(window: Window, people: Numbers) -> Arrays:
     mine = window.by_person
     asked = np.unique(people)
     asked = asked[(asked >= 0) & (asked < mine.keys)]
+    mine.expect(asked.astype(np.int64))
     first, last = mine.offsets[asked], mine.offsets[asked + 1]
     rows = _ranges(first, last)
     start = window.origin + mine.start[rows].astype(np.int32)
@@ -64,6 +65,7 @@ def visitors(window: Window, windows: Arrays, members: Arrays | None = None) -> 
     size = np.append(0, np.cumsum(column.offsets[parts + 1] - column.offsets[parts]))
     largest_first = np.argsort(size[ends[:-1]] - size[ends[1:]], kind="stable")
     always = np.maximum.reduceat((since <= 0) & (until >= window.minutes), begin) if len(wholes) else begin == 0
+    column.expect(parts, times=not always.all())
     counts = np.zeros(len(wholes), dtype=np.int64)
     seen = np.zeros((get_num_threads(), window.by_person.keys // _WORD + 1), dtype=np.uint64)
     _visitors(

@@ -200,16 +200,17 @@ def _counted(root: str, version: int, exposed: tuple[Exposed, ...], left_out: fr
 
 
 def _foremost(shared: Counter[int], crowds: dict[int, int], *, cases: int, population: int) -> list[int]:
-    """The shared places worth counting closely, by what the rolled-up fortnight says of them.
+    """The shared places worth counting closely: those first by what the rolled-up fortnight says of them.
 
-    A place it does not know (one only told of, or a market made of its halls) is among them whatever it says.
+    With them goes every place it does not know: one only told of, or a market, which is made of its halls.
     """
-    places = np.array([place for place, k in shared.items() if k >= LEAST_CASES])
-    k = np.array([shared[place] for place in places.tolist()])
-    about = np.array([crowds.get(place, 0) for place in places.tolist()])
-    log_p = log_hypergeometric_tail(k, drawn=np.clip(about, k, population), marked=cases, population=population)
-    first = places[np.lexsort((places, log_p))[:RECOUNTED]].tolist()
-    return sorted({*first, *places[about == 0].tolist()})
+    places = [place for place, k in shared.items() if k >= LEAST_CASES]
+    unknown = [place for place in places if place not in crowds]
+    known = np.array([place for place in places if place in crowds], dtype=np.int64)
+    k = np.array([shared[place] for place in known.tolist()])
+    about = np.clip([crowds[place] for place in known.tolist()], k, population)
+    log_p = log_hypergeometric_tail(k, drawn=about, marked=cases, population=population)
+    return [*unknown, *known[np.lexsort((known, log_p))[:RECOUNTED]].tolist()]
 
 
 def _without(pairs: Pairs, left_out: frozenset[int]) -> Pairs:
