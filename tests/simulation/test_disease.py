@@ -13,7 +13,7 @@ from citywatch.simulation.disease.spread import Exposure, Mingling, Outbreak, Sp
 from citywatch.simulation.visits import Visits, visits_on
 
 START = date(2021, 4, 12)  # a Monday without holidays near
-DAYS = [START + timedelta(days=n) for n in range(18)]
+DAYS = [START + timedelta(days=n) for n in range(24)]
 SEEDS = 900
 
 
@@ -44,7 +44,7 @@ def pass_on(city, visits, disease):
     rng = np.random.default_rng(5)
     weight = spread.susceptibility(disease).astype(float)
     for person in rng.choice(len(weight), size=SEEDS, replace=False, p=weight / weight.sum()):
-        at = midnight(START) + int(rng.integers(0, DAY))
+        at = midnight(START) + int(rng.integers(0, 7 * DAY))  # any day of a week: contacts differ
         spread.infect(int(person), outbreak=outbreak, at=at, cause="seed", rng=rng)
     for day in DAYS:
         spread.live(day, visits[day], held=lambda _person, _at: False)

@@ -318,14 +318,18 @@ def rows(ground: Ground, today: Today, who: Crowd) -> tuple[np.ndarray, ...]:
 def _rows(ground: Ground, today: Today, who: Crowd) -> tuple[np.ndarray, ...]:
     stays = one_day(ground, today, who)
     happens = np.empty((len(who.person), SLOTS), dtype=np.bool_)
-    columns = np.empty((4, len(who.person), SLOTS), dtype=np.int32)
-    for slot, (does, *told) in enumerate(stays):
+    for slot, (does, *_) in enumerate(stays):
         happens[:, slot] = does
-        for column, values in zip(columns, told, strict=True):
-            column[:, slot] = values
-    person = np.repeat(who.person.astype(np.int32), happens.sum(axis=1))
-    place, begins, ends, group = (column[happens] for column in columns)
-    return person, place, begins + np.int32(today.midnight), ends + np.int32(today.midnight), group
+    row = (np.cumsum(happens.ravel(), dtype=np.int32) - 1).reshape(happens.shape)
+    out = np.empty((5, int(row[-1, -1]) + 1), dtype=np.int32)
+    for slot, (_, *told) in enumerate(stays):
+        some = np.flatnonzero(happens[:, slot])
+        at = row[some, slot]
+        out[0, at] = who.person[some]
+        for column, values in zip(out[1:], told, strict=True):
+            column[at] = values[some]
+    out[2:4] += np.int32(today.midnight)
+    return tuple(out)
 
 
 def compiled() -> Callable[..., tuple[np.ndarray, ...]] | None:

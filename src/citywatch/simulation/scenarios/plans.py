@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from citywatch.simulation.days import DAY, in_vacation, is_working_day, midnight
+from citywatch.simulation.days import DAY, in_vacation, is_working_day, local_day, midnight
 from citywatch.simulation.disease.spread import Exposure
+from citywatch.simulation.goods import goods_of
 from citywatch.simulation.places import BEEF_HALL, SEAFOOD_HALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from citywatch.simulation.disease.spread import Spread
+    from citywatch.simulation.goods import Goods
     from citywatch.simulation.people import City
 
 ENDLESS: Final = 2**31 - 1
@@ -31,9 +33,10 @@ BEEF: Final = 0.35
 class Response:
     """What the city does about an outbreak once it knows of it. Hours and days count from the first positive sample.
 
-    From `tested_from` on cases may go where they are tested, and one does within days. `before` is what masks and distance leave of infections outside the home before anything is known. An outbreak
-    without samples is noticed when `noticed` of its cases have been reported; `calm_days` later infections outside the
-    home fall to `calm_to`: classes suspended, hands washed, toilets cleaned.
+    From `tested_from` on cases may go where they are tested, and one does within days. `before` is what masks and
+    distance leave of infections outside the home until then. An outbreak without samples is noticed when
+    `noticed` of its cases have been reported; `calm_days` later infections outside the home fall to `calm_to`: classes
+    suspended, hands washed, toilets cleaned.
     """
 
     before: float = 1.0
@@ -58,7 +61,7 @@ class Planned:
     arrivals: tuple[tuple[int, int], ...] = ()
     least: int = 1
     largest: int = ENDLESS
-    exposure: Exposure | None = None
+    exposures: tuple[Exposure, ...] = ()
     batch: int = -1
     response: Response = Response()
 
@@ -153,39 +156,43 @@ def imported_case(setting: Setting) -> Plan:
 
 
 def cold_chain(setting: Setting) -> Plan:
-    """A batch of imported frozen goods with a contaminated outer pack infects a few who handle it."""
-    begins = setting.minute(setting.at_most(14) + 9 / 24)
-    stores = setting.city.of_kind("warehouse")
-    place = int(stores[0]) if len(stores) else int(setting.city.halls[SEAFOOD_HALL - 1])
-    exposure = Exposure(
-        outbreak=0,
-        disease="covid-19",
-        places={place: 1.0},
-        begins=begins,
-        ends=begins + 6 * DAY,
-        staff=0.02,
-        visitor=0.005,
-        half_life=3.0,
-        cause="goods",
-        batch=0,
+    """A batch of imported frozen goods with a contaminated outer pack infects a few who handle it on its way."""
+    goods = goods_of(setting.city, first_day=setting.start, days=setting.days)
+    hall = int(setting.city.halls[SEAFOOD_HALL - 1])
+    batch, begins = _batch_for(goods, hall, around=setting.minute(setting.at_most(14) + 9 / 24))
+    way = np.flatnonzero((goods.batch == batch) & (goods.received <= begins + 6 * DAY))
+    exposures = tuple(
+        Exposure(
+            outbreak=0,
+            disease="covid-19",
+            places={int(goods.to_place[row]): 1.0},
+            begins=int(goods.received[row]),
+            ends=int(goods.received[row]) + 5 * DAY,
+            staff=0.02,
+            visitor=0.0002,
+            half_life=2.0,
+            cause="goods",
+            batch=batch,
+        )
+        for row in way
     )
     response = Response(
-        before=0.4,
-        tested_from=begins + (3 + setting.found_days_later) * DAY,
+        before=0.2,
+        tested_from=begins + (4 + setting.found_days_later) * DAY,
         source_closes_hours=24,
         screens=True,
         level_days=5,
-        level_to=0.25,
+        level_to=0.1,
     )
     return [
         Planned(
             kind="cold-chain",
             disease="covid-19",
-            place=place,
-            begins=begins,
+            place=hall,
+            begins=min((one.begins for one in exposures), default=begins),
             least=3,
-            exposure=exposure,
-            batch=0,
+            exposures=exposures,
+            batch=batch,
             response=response,
         )
     ]
@@ -352,10 +359,10 @@ def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[i
     free = np.array([i for i in found.tolist() if i not in used] or found.tolist())
     place = _pick(setting, free, least=min(2 * size, 60) if kind.source is None else 1)
     used.add(place)
-    exposure = None
+    exposures: tuple[Exposure, ...] = ()
     if kind.source is not None:
         begins = midnight(setting.start + timedelta(days=int(day))) + 10 * 60
-        exposure = Exposure(
+        meal = Exposure(
             outbreak=number,
             disease=kind.disease,
             places={place: 1.0},
@@ -365,6 +372,7 @@ def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[i
             visitor=kind.source[1],
             cause="meal" if kind.disease == "food-poisoning" else "dining",
         )
+        exposures = (meal,)
     return Planned(
         kind=kind.name,
         disease=kind.disease,
@@ -373,7 +381,7 @@ def _small(kind: Kind, setting: Setting, *, number: int, day: float, used: set[i
         arrivals=((begins, kind.seeds),) if kind.seeds else (),
         least=max(3, kind.bounds[0]),
         largest=size,
-        exposure=exposure,
+        exposures=exposures,
         response=kind.response,
     )
 
@@ -403,6 +411,9 @@ def _market_outbreak(
     small = float(np.clip(EXPECTED_STAFF / max(sum(len(spread.members_of(hall)) for hall in halls), 1), 1.0, 3.0))
     source = halls[SEAFOOD_HALL - 1]
     factor[source], factor[halls[BEEF_HALL - 1]] = 1.0, BEEF
+    near = local_day(begins)
+    goods = goods_of(city, first_day=near - timedelta(days=20), days=26)
+    batch, begins = _batch_for(goods, source, around=begins)
     exposure = Exposure(
         outbreak=number,
         disease="covid-19",
@@ -413,6 +424,7 @@ def _market_outbreak(
         visitor=min(0.009 * small, 0.9),
         half_life=15.0,
         cause="market",
+        batch=batch,
     )
     return Planned(
         kind="market" if largest == ENDLESS else "market-covid",
@@ -421,9 +433,19 @@ def _market_outbreak(
         begins=begins,
         least=least,
         largest=largest,
-        exposure=exposure,
+        exposures=(exposure,),
+        batch=batch,
         response=response,
     )
+
+
+def _batch_for(goods: Goods, place: int, *, around: int) -> tuple[int, int]:
+    """The batch that came to a place nearest to a minute, and when it came; -1 and the minute itself where none did."""
+    rows = np.flatnonzero(goods.to_place == place)
+    if not len(rows):
+        return -1, around
+    row = rows[np.argmin(np.abs(goods.received[rows] - around))]
+    return int(goods.batch[row]), int(goods.received[row])
 
 
 def _in_term(setting: Setting, day: float) -> float:

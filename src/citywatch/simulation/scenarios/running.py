@@ -15,6 +15,7 @@ import numpy as np
 from citywatch.simulation.days import DAY, instant, is_working_day, local_day, midnight, minute_of
 from citywatch.simulation.disease import DISEASES
 from citywatch.simulation.disease.spread import Outbreak, Spread, SpreadState
+from citywatch.simulation.goods import goods_of
 from citywatch.simulation.interviews import Interview, interview
 from citywatch.simulation.scenarios.care import Errand, call, errands, write
 from citywatch.simulation.scenarios.plans import ENDLESS, SCENARIOS, Planned, Setting
@@ -141,6 +142,7 @@ class Run:
         day = self.start + timedelta(days=self.state.done)
         begin = midnight(day)
         self._arrive(begin)
+        self._discover(begin)
         visits = None
         controls = self._controls()
         self._past.remember(day, controls)
@@ -162,7 +164,7 @@ class Run:
             first_positive=None if first is None else instant(first),
             truth=_truth(self.state.spread.cases),
             outbreaks=_outbreaks(self.state.spread),
-            goods={},
+            goods=goods_of(self.city, first_day=self.start, days=self.days).columns(),
             interviews=self.state.interviews,
         )
 
@@ -188,21 +190,19 @@ class Run:
                     careful=one.response.before,
                 )
             )
-            if one.exposure is not None:
-                self.state.spread.exposures.append(one.exposure)
+            self.state.spread.exposures += one.exposures
 
     def _arrive(self, begin: int) -> None:
         for number, one in enumerate(self.plan):
             for minute, count in one.arrivals:
                 if begin <= minute < begin + DAY:
-                    rng = self._rng(5, number, minute)
+                    rng, outbreak = self._rng(5, number, minute), self.state.spread.outbreaks[number]
+                    cause = "imported" if one.place < 0 else "source"
                     for person in self._arriving(one, count=count, rng=rng):
-                        cause = "imported" if one.place < 0 else "source"
-                        outbreak = self.state.spread.outbreaks[number]
                         self.spread.infect(person, outbreak=outbreak, at=minute, cause=cause, place=one.place, rng=rng)
 
     def _discover(self, begin: int) -> None:
-        """Once a disease may be found, somebody who has fallen ill of late sees a fever clinic, as a first case must."""
+        """Once a disease may be found, somebody who fell ill of late sees a fever clinic, as a first case must."""
         state = self.state
         for number, one in enumerate(self.plan):
             due = begin >= one.response.tested_from > 0
