@@ -69,7 +69,7 @@ def _work(district, viewers, order):
     from citywatch.city.respond import services as respond
     from citywatch.city.respond.models import Incident
     from citywatch.city.trace import services as trace
-    from citywatch.city.trace.models import Case
+    from citywatch.city.trace.models import Case, Verdict
     from citywatch.city.trace.types import CaseListed, ContactTold, CoreTold, LinkListed, StayTold
     from citywatch.city.warn import services as warn
     from citywatch.city.warn.models import Run, Signal, WatchDecision
@@ -100,6 +100,10 @@ def _work(district, viewers, order):
         core=CoreTold(onset_date=NOON.date()),
         by=investigator,
         at=NOON,
+    )
+    # There is no verb for a visit nobody scanned, so the answer to one is written as the row it becomes.
+    Verdict.objects.create(
+        place=case.place, case=case, visited=street, from_at=NOON, to_at=NOON, said="denied", said_at=NOON
     )
     titled = {"place": own, "title": f"list {district}", "by": investigator, "at": NOON}
     listed = [CaseListed(f"{FAMILY[district]}-{n}", onset_date=NOON.date()) for n in (1, 2)]
