@@ -192,7 +192,7 @@ def infectious_from(case: Case) -> datetime | None:
 
 def _kind_now(told: str, first_at: datetime, last_at: datetime, case: Case) -> str:
     return rules.judged_kind(
-        told, first_at=first_at, last_at=last_at, since=infectious_from(case), until=None
+        told, first_at=first_at, last_at=last_at, since=infectious_from(case), until=case.isolated_at
     )
 
 

@@ -51,6 +51,7 @@ def hand_over_contact(contact_id: int, to: str, *, by: Viewer, at: datetime, bec
         first_at=contact.first_at,
         last_at=contact.last_at,
         visited=contact.visited,
+        through=contact.through,
         judged_at=contact.judged_at,
         from_row=contact,
         state="offered",
