@@ -2,10 +2,13 @@
 
 All answer the same questions on the same rows, called in turn, five rounds, medians; every answer must be equal.
 Run: python benchmarks/tracing.py [visits, in millions] [--without-postgresql] [--folder FOLDER]
+With --columns-only the bare columns are laid out straight from the generator, without a log, and the kernels alone are
+timed: whole Beijing in a quarter of the time.
 """
 
 import argparse
 import gc
+import json
 import os
 import shutil
 import statistics
@@ -27,7 +30,7 @@ from private_postgres import binaries, cluster
 
 from citywatch.eventlog import kernels, window
 from citywatch.eventlog.engines import DuckEngine
-from citywatch.eventlog.expressions import candidates, co_visits, day_levels, ring, status, table, visitors, visits_of
+from citywatch.eventlog.expressions import candidates, contacts, day_levels, ring, status, table, visitors, visits_of
 from citywatch.eventlog.segments import Store
 from citywatch.science.sources import rank_places
 from citywatch.science.sources.settling import interviews_to_settle
@@ -209,11 +212,13 @@ class Postgres:
         self.put("stay", *(stays[name] for name in COLUMNS))
         shared = "least(v.minute_out, s.minute_out) - greatest(v.minute_in, s.minute_in)"
         return self.numbers(
-            f"SELECT count(*), sum(minutes), sum(person * minutes), sum(since) FROM (SELECT v.person::bigint AS person,"
-            f" {shared} AS minutes, greatest(v.minute_in, s.minute_in)::bigint AS since"
+            "SELECT count(*), sum(cases), sum(minutes), sum(person * minutes), sum(since) FROM (SELECT person,"
+            " count(DISTINCT ill) AS cases, sum(minutes) AS minutes, min(since) AS since FROM (SELECT"
+            f" v.person::bigint AS person, s.person AS ill, {shared} AS minutes,"
+            " greatest(v.minute_in, s.minute_in)::bigint AS since"
             " FROM visit v JOIN stay s ON v.place = s.place AND v.person <> s.person"
             f" AND v.minute_in < s.minute_out AND v.minute_in >= s.minute_in - {LONGEST_STAY}) met"
-            f" WHERE minutes >= {LEAST_MINUTES}"
+            f" WHERE minutes >= {LEAST_MINUTES} GROUP BY person) contact"
         )
 
     def status(self, stays):
@@ -266,12 +271,13 @@ class Log:
 
     def __init__(self, store, bare, city, peer):
         self.store, self.bare, self.city, self.peer = store, bare, city, peer
+        self.folder = Path(bare.by_place.other.filename).parent.parent
         self.pin = store.pin()
         self.engine = DuckEngine(store)
         order = np.argsort(city.cases)
         self.cases = city.cases[order].astype(np.int32)
         self.stays = self.infectious(kernels.visits_of(bare, self.cases), city.onset[order])
-        self.carriers = first_ring(kernels.co_visits(bare, self.stays, LEAST_MINUTES))
+        self.carriers = first_ring(kernels.contacts(bare, self.stays, LEAST_MINUTES))
 
     def infectious(self, mine, onset):
         """The cases' stays from two days before onset to three after."""
@@ -298,9 +304,9 @@ class Log:
                 ),
             },
             "contacts": {
-                "kernel": lambda: meetings(kernels.co_visits(self.bare, self.stays, LEAST_MINUTES)),
-                "expression": lambda: meetings(
-                    self.run(co_visits(table("visits"), table("stays"), LEAST_MINUTES), stays=self.stays)
+                "kernel": lambda: contacts_in(kernels.contacts(self.bare, self.stays, LEAST_MINUTES)),
+                "expression": lambda: contacts_in(
+                    self.run(contacts(table("visits"), table("stays"), LEAST_MINUTES), stays=self.stays)
                 ),
             },
             "status of everybody": {
@@ -383,7 +389,7 @@ class Log:
 
     def from_ids_cold(self):
         """The same with the columns neither mapped nor in the page cache."""
-        folder = self.store.root / "w"
+        folder = self.folder
         drop_from_cache(folder)
         begin = time.perf_counter()
         found = self.from_ids(window.Window.open(folder))
@@ -413,21 +419,17 @@ class Log:
 
 def first_ring(met):
     """Contacts, each able to pass it on from one to seven days after it first met a case."""
-    person, row = np.unique(met["person"], return_index=True)
-    first = np.full(len(person), np.iinfo(np.int32).max)
-    np.minimum.at(first, np.searchsorted(person, met["person"]), met["minute_from"])
-    del row
-    since, until = ((first + days * 1440).astype(np.int32) for days in (1, 7))
-    return {"person": person, "minute_from": since, "minute_to": until}
+    since, until = ((met["since"] + days * 1440).astype(np.int32) for days in (1, 7))
+    return {"person": met["person"], "minute_from": since, "minute_to": until}
 
 
 def rows_of(found):
     return list(zip(*(np.asarray(column).tolist() for column in found.values()), strict=True))
 
 
-def meetings(found):
-    person, minutes = (found[name].astype(np.int64) for name in ("person", "minutes"))
-    return len(person), int(minutes.sum()), int((person * minutes).sum()), int(found["minute_from"].sum(dtype=np.int64))
+def contacts_in(found):
+    person, cases, minutes, since = (found[name].astype(np.int64) for name in ("person", "cases", "minutes", "since"))
+    return len(person), *(int(one.sum()) for one in (cases, minutes, person * minutes, since))
 
 
 def levels_of(everybody):
@@ -568,6 +570,7 @@ def main():
     asked = argparse.ArgumentParser()
     asked.add_argument("millions", nargs="?", type=float, default=3)
     asked.add_argument("--without-postgresql", action="store_true")
+    asked.add_argument("--columns-only", action="store_true")
     asked.add_argument("--folder", type=Path, help="keep the log here, and use the one that lies here")
     given = asked.parse_args()
     city, memory = City(int(given.millions * 1e6)), Memory()
@@ -575,6 +578,9 @@ def main():
         root = given.folder or Path(tempfile.mkdtemp(prefix="citywatch-bench-"))
         if not given.folder:
             stack.callback(shutil.rmtree, root)
+        if given.columns_only:
+            measure_columns(city, memory, root)
+            return
         store = Store(root / "log")
         bare = laid_out(store, city, memory)
         memory.phase()
@@ -626,18 +632,68 @@ def laid_out(store, city, memory):
     return bare
 
 
-def measure(log):
+def columns_alone(city, folder):
+    """The bare columns of the city without a log: each day by minute, then to the next free row of its key."""
+    columns = folder / "columns-made"
+    columns.mkdir(parents=True)
+    counts = {"place": np.zeros(city.venues + city.works, np.int64), "person": np.zeros(city.people, np.int64)}
+    state = city.rng.bit_generator.state
+    for number in range(DAYS):
+        rows = city.day(number)
+        for by, count in counts.items():
+            count += np.bincount(rows[by], minlength=len(count))
+    city.rng.bit_generator.state = state
+    held = {by: arrays_for(columns, by, count) for by, count in counts.items()}
+    origin = window.first_minute(FIRST)
+    for number in range(DAYS):
+        rows = city.day(number)
+        order = np.argsort((rows["minute_in"] - rows["minute_in"].min()).astype(np.uint16), kind="stable")
+        rows = {name: column[order] for name, column in rows.items()}
+        for by, another in (("place", "person"), ("person", "place")):
+            reached, *arrays = held[by]
+            times = rows["minute_in"], rows["minute_out"]
+            kernels.scatter(rows[by], rows[another], *times, origin, reached, *arrays)
+    for by, (_, *arrays) in held.items():
+        np.save(columns / f"by_{by}.longest.npy", arrays[-1])
+    said = {"format": window.FORMAT, "columns": columns.name, "first_day": str(FIRST), "last_day": str(LAST)}
+    said |= {"made_from": [], "earlier": [], "lasting_until": 0}
+    (folder / "window.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def arrays_for(columns, by, counts):
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    np.save(columns / f"by_{by}.offsets.npy", offsets)
+    files = (
+        np.lib.format.open_memmap(columns / f"by_{by}.{name}.npy", mode="w+", dtype=kind, shape=(int(offsets[-1]),))
+        for name, kind in (("other", np.int32), ("start", np.uint16), ("stay", np.uint16))
+    )
+    return offsets[:-1].copy(), *files, np.zeros(len(counts), dtype=np.uint16)
+
+
+def measure_columns(city, memory, folder):
+    if not (folder / "window.json").exists():
+        took, _ = seconds(lambda: columns_alone(city, folder))
+        print(f"made and laid bare in {took:.0f} s", flush=True)
+    memory.phase()
+    log = Log(Store(folder / "log"), window.Window.open(folder), city, None)
+    print(f"{log.bare.visits:,} visits of {city.people:,} people, bare columns alone", flush=True)
+    measure(log, only=("kernel", "numpy"))
+    print(f"most memory of its own in the questions: {memory.phase():.2f} GB")
+    show_ranking(log)
+
+
+def measure(log, only=None):
     measured = {}
     for question, ways in log.questions().items():
         if "cold" in ways:
             continue
-        measured[question] = compare(question, ways)
+        measured[question] = compare(question, {name: ways[name] for name in ways if not only or name in only})
     times = {"warm": [], "cold": []}
     for _ in range(ROUNDS):
         times["warm"].append(seconds(log.from_ids)[0])
         log.bare = None
         times["cold"].append(float(log.from_ids_cold()))
-        log.bare = window.Window.open(log.store.root / "w")
+        log.bare = window.Window.open(log.folder)
         log.from_ids()
     shown = ", ".join(f"{name} {statistics.median(took) * 1000:,.1f} ms" for name, took in times.items())
     print(f"from case ids to ranked places: {shown}", flush=True)

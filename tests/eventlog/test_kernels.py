@@ -13,6 +13,7 @@ from citywatch.eventlog import window
 from citywatch.eventlog.engines import open_engine
 from citywatch.eventlog.expressions import (
     co_visits,
+    contacts,
     day_levels,
     present,
     ring,
@@ -83,6 +84,9 @@ def test_meetings_are_those_the_expression_finds(rows, stays, minutes):
         expression = co_visits(table("visits"), table("stays"), minutes)
         specified = open_engine(store=store).run(expression, store.pin(), stays=asked)
         assert rows_of(kernels.co_visits(made, asked, minutes), specified) == rows_of(specified, specified)
+        expression = contacts(table("visits"), table("stays"), minutes)
+        specified = open_engine(store=store).run(expression, store.pin(), stays=asked)
+        assert rows_of(kernels.contacts(made, asked, minutes), specified) == rows_of(specified, specified)
 
 
 @settings(max_examples=25, deadline=None)

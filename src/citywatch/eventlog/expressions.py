@@ -194,6 +194,19 @@ def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     return enough.order_by("case_person", "person", "place", "minute_from", "minute_to")
 
 
+def contacts(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
+    """Sum up who met the cases (`co_visits`): `person`, `cases` met, `minutes` in all, and `since` when.
+
+    One row a contact, in order of persons; `cases` and `minutes` are int64. A case that met another is a contact too.
+    """
+    met = co_visits(visits, case_stays, minutes)
+    return (
+        met.group_by("person")
+        .agg(cases=met.case_person.nunique(), minutes=met.minutes.sum(), since=met.minute_from.min())
+        .order_by("person")
+    )
+
+
 def ring(visits: ir.Table, carriers: ir.Table, *, minutes: int, crowd: int) -> ir.Table:
     """Find the second ring: who spent `minutes` at one time where a carrier was, at a place of at most `crowd` visits.
 

@@ -136,6 +136,31 @@ def co_visits(window: Window, stays: Arrays, minutes: int) -> Arrays:
     return {name: values[order] for name, values in found.items()}
 
 
+def contacts(window: Window, stays: Arrays, minutes: int) -> Arrays:
+    """Who met the cases: `person`, `cases` met, `minutes` in all, `since` when. Specified by `expressions.contacts`.
+
+    The meetings are summed as they are found; there are far more of them than contacts.
+    """
+    _refuse_less_than_a_minute(minutes)
+    column = window.by_place
+    person, place, since, until = _known_stays(window, stays)
+    by_case = np.argsort(person, kind="stable")
+    case = np.unique(person, return_inverse=True)[1][by_case].astype(np.int32)
+    people = window.by_person.keys
+    cases, total, latest = (np.zeros(people, dtype=np.int32) for _ in range(3))
+    first = np.full(people, np.iinfo(np.int32).max, dtype=np.int32)
+    columns = (column.offsets, column.other, column.start, column.stay, column.longest)
+    asked = (case, person[by_case], place[by_case], since[by_case], until[by_case], minutes)
+    _sum_meetings(get_num_threads(), *asked, *columns, cases, total, first, latest)
+    met = np.flatnonzero(cases)
+    return {
+        "person": met.astype(np.int32),
+        "cases": cases[met].astype(np.int64),
+        "minutes": total[met].astype(np.int64),
+        "since": first[met] + np.int32(window.origin),
+    }
+
+
 def ring(window: Window, carriers: Arrays, *, minutes: int, crowd: int) -> Arrays:
     """Who spent `minutes` at one time where a carrier was, at places of at most `crowd` visits: `person`.
 
@@ -393,6 +418,30 @@ def _fill_meetings(  # type: ignore[no-untyped-def]
                     low[to] = begin + origin
                     high[to] = end + origin
                     to += 1
+                row += 1
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _sum_meetings(  # type: ignore[no-untyped-def]
+    threads, case, ill, place, since, until, minutes, offsets, other, start, stay, longest, cases, total, first, latest
+):
+    # Each thread reads every row and sums for its own people, so that no two ever write to one person.
+    for thread in prange(threads):
+        for turn in range(len(place)):
+            at = place[turn]
+            last = offsets[at + 1]
+            row = _first_that_may_meet(start, offsets[at], last, since[turn] + minutes - np.int64(longest[at]))
+            while row < last and np.int64(start[row]) < until[turn]:
+                who = other[row]
+                if who % threads == thread and who != ill[turn]:
+                    begin = max(np.int64(start[row]), since[turn])
+                    shared = min(np.int64(start[row]) + stay[row], until[turn]) - begin
+                    if shared >= minutes:
+                        if latest[who] != case[turn] + 1:
+                            latest[who] = case[turn] + 1
+                            cases[who] += 1
+                        total[who] += shared
+                        first[who] = min(first[who], begin)
                 row += 1
 
 

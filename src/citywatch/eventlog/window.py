@@ -39,6 +39,7 @@ MINUTES_A_DAY = 1440
 _SHANGHAI = 8 * 60
 _EPOCH = date(1970, 1, 1)
 _NEAR = 32 << 10  # bytes between two keys that are read rather than skipped
+_LITTLE = 50  # one fiftieth of the columns, in bytes of Parquet: half a day of a month
 _AT_ONCE = 64 << 20  # bytes of Parquet laid out in one sort: whole days, as many as fit
 _COLUMNS = {name: kind for name, kind in VISITS.items() if name != "source"}
 
@@ -127,6 +128,13 @@ class Window:
         rest = tuple(file for name, file in there.items() if name not in known and file.parent.name <= last)
         return replace(version, files={"visits": rest})
 
+    def still_answers(self, version: Version) -> bool:
+        """Whether they are made from segments the log still has, and little came since."""
+        known = self.earlier.union(self.made_from)
+        size = {file.name: file.stat().st_size for file in version.files["visits"]}
+        since = sum(bytes_ for name, bytes_ in size.items() if name not in known)
+        return size.keys() >= set(self.made_from) and since * _LITTLE <= sum(size[name] for name in self.made_from)
+
     @classmethod
     def open(cls, folder: Path) -> Self | None:
         """Map the columns into memory; None when there are none, or they are of another release."""
@@ -196,14 +204,17 @@ def build(root: Path, version: Version, folder: Path, *, first_day: date, last_d
 
 
 def refresh(root: Path, version: Version, *, days: int) -> Window | None:
-    """Lay out the log's latest days anew, where that was not done already; None for a log without visits."""
+    """Lay out the log's latest days anew where the columns answer no longer, or too much came since to be read beside.
+
+    None for a log without visits.
+    """
     held = sorted({date.fromisoformat(file.parent.name.removeprefix("day=")) for file in version.files["visits"]})
     if not held:
         return None
     last_day = held[-1]
     first_day = max(held[0], last_day - timedelta(days=days - 1))
     found = Window.open(root / FOLDER)
-    if found and (found.first_day, found.last_day) == (first_day, last_day) and found.speaks_for(version):
+    if found and found.first_day <= first_day and found.still_answers(version):
         return found
     return build(root, version, root / FOLDER, first_day=first_day, last_day=last_day)
 
