@@ -35,8 +35,8 @@ def rows(path, what="*"):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("city") / "market"
-    result = run("market", *ASKED, "--true-visits", "--out", folder)
+    folder = tmp_path_factory.mktemp("city") / "school"
+    result = run("school-norovirus", *ASKED, "--true-visits", "--out", folder)
     assert result.exit_code == 0, result.output
     return folder
 
@@ -52,7 +52,7 @@ def test_the_folder_holds_every_file_of_the_format(written):
     for kind in ("visits", "truth_visits"):
         assert sorted(path.name for path in (written / kind).iterdir()) == [f"day={day}" for day in days]
     told = json.loads((written / "scenario.json").read_text())
-    assert {told[key] for key in ("scenario", "city", "start")} == {"market", "beijing", "2020-06-08"}
+    assert {told[key] for key in ("scenario", "city", "start")} == {"school-norovirus", "beijing", "2020-06-08"}
     assert json.loads((written / "progress.json").read_text())["done"] is True
 
 
@@ -117,7 +117,7 @@ def test_visits_can_be_ranked_as_they_lie(written, tmp_path):
 
 
 def test_two_workers_write_the_same_bytes_as_one(written, tmp_path):
-    result = run("market", *ASKED, "--true-visits", "--workers", 2, "--out", tmp_path)
+    result = run("school-norovirus", *ASKED, "--true-visits", "--workers", 2, "--out", tmp_path)
 
     assert result.exit_code == 0, result.output
     assert fingerprints(tmp_path) == fingerprints(written)
@@ -137,28 +137,31 @@ def test_a_run_killed_in_the_middle_of_a_day_goes_on_to_the_same_bytes(written, 
         "from citywatch.server.cli.simulate import simulate\n"
         "simulate(sys.argv[1:])\n"
     )
-    command = [sys.executable, "-c", script, "market", *ASKED, "--true-visits", "--out", str(tmp_path)]
+    command = [sys.executable, "-c", script, "school-norovirus", *ASKED, "--true-visits", "--out", str(tmp_path)]
     killed = subprocess.run(command, capture_output=True, check=False, env=os.environ)
     assert killed.returncode == -9
     assert json.loads((tmp_path / "progress.json").read_text())["days_done"] == 2
+    first_day = (tmp_path / "truth_visits/day=2020-06-08/part-0.parquet").stat().st_mtime_ns
 
-    result = run("market", *ASKED, "--true-visits", "--out", tmp_path)
+    result = run("school-norovirus", *ASKED, "--true-visits", "--out", tmp_path)
 
     assert result.exit_code == 0, result.output
     assert fingerprints(tmp_path) == fingerprints(written)
+    assert (tmp_path / "truth_visits/day=2020-06-08/part-0.parquet").stat().st_mtime_ns == first_day  # not done again
+    assert rows(written / "truth.parquet", "count(*)")[0][0] > 5  # an outbreak was under way
 
 
 def test_a_finished_folder_is_left_alone(written):
     before = {path: path.stat().st_mtime_ns for path in written.rglob("*")}
 
-    assert run("market", *ASKED, "--true-visits", "--out", written).exit_code == 0
+    assert run("school-norovirus", *ASKED, "--true-visits", "--out", written).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in written.rglob("*")} == before
 
 
 def test_a_folder_of_other_arguments_or_of_something_else_is_refused(written, tmp_path):
-    other = run("market", *ASKED[:-2], "--start", "2020-06-09", "--true-visits", "--out", written)
+    other = run("school-norovirus", *ASKED[:-2], "--start", "2020-06-09", "--true-visits", "--out", written)
     (tmp_path / "holiday.jpg").write_bytes(b"x")
-    foreign = run("market", *ASKED, "--out", tmp_path)
+    foreign = run("school-norovirus", *ASKED, "--out", tmp_path)
 
     assert (other.exit_code, foreign.exit_code) == (2, 2)
     assert "start 2020-06-08, not 2020-06-09" in other.output
@@ -253,3 +256,11 @@ def test_tables_carry_their_types_also_where_nothing_happened(scenario, tmp_path
         "outbreak": "INTEGER",
         "disease": "VARCHAR",
     }
+
+
+def test_a_run_stopped_before_its_first_day_begins_anew(written, tmp_path):
+    (tmp_path / "people.parquet.new").write_bytes(b"half")
+    (tmp_path / "progress.json.new").write_bytes(b"{")
+
+    assert run("school-norovirus", *ASKED, "--true-visits", "--out", tmp_path).exit_code == 0
+    assert fingerprints(tmp_path) == fingerprints(written)

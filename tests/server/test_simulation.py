@@ -1,5 +1,6 @@
 """The stand-in speaks the house's own forms: its columns, codes and words are those a clinic would send."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from citywatch.mechanisms.forms.types import Row
 from citywatch.server.demo import story
 from citywatch.server.forms import BY_CODE
 from citywatch.simulation.people import build_city
-from citywatch.simulation.scenarios import simulate_outbreak
+from citywatch.simulation.scenarios import run, simulate_outbreak
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,26 @@ def test_every_row_passes_its_forms_checks_but_for_streets_the_registry_does_not
                 row.values,
                 problems,
             )
+
+
+@pytest.mark.django_db
+def test_what_a_scenario_sends_passes_the_forms_checks_corrections_and_results_included():
+    of = story.SETTINGS["xiamen"]
+    city = build_city(replace(story.plan(of), people=20_000), seed=7)
+    forms = set()
+    for day in run(city, "market", start=date(2020, 5, 8), days=42, seed=7):
+        for batch in day.batches:
+            forms.add(batch.form)
+            rows = [Row(number, row) for number, row in enumerate(batch.rows, start=1)]
+            assert batch.rows
+            for row, problems in check_rows(BY_CODE[batch.form], rows, sent_at=batch.sent_at):
+                assert [p.question for p in problems if p.question != "home_street"] == [], (row.values, problems)
+
+    assert forms == {
+        "symptom-registration",
+        "fever-clinic-visit",
+        "pharmacy-sale",
+        "report-card",
+        "zero-report",
+        "lab-result",
+    }

@@ -36,21 +36,21 @@ class Generation:
         return [(people[case.infector], case) for case in self.cases if case.infector in people]
 
 
-def pass_on(city, visits, disease):
+def pass_on(city, visits, disease, seeds=SEEDS):
     spread = Spread(city, DISEASES, seed=1)
     spread.calibrate(disease, {DAYS[1]: visits[DAYS[1]], DAYS[6]: visits[DAYS[6]]})
     outbreak = Outbreak(number=0, kind="test", disease=disease, place=-1, batch=-1, begins=0, least=1, largest=10**9)
     spread.state.outbreaks.append(outbreak)
     rng = np.random.default_rng(5)
     weight = spread.susceptibility(disease).astype(float)
-    for person in rng.choice(len(weight), size=SEEDS, replace=False, p=weight / weight.sum()):
+    for person in rng.choice(len(weight), size=seeds, replace=False, p=weight / weight.sum()):
         at = midnight(START) + int(rng.integers(0, 7 * DAY))  # any day of a week: contacts differ
         spread.infect(int(person), outbreak=outbreak, at=at, cause="seed", rng=rng)
     for day in DAYS:
         spread.live(day, visits[day], held=lambda _person, _at: False)
-    seeds = spread.state.cases[:SEEDS]
+    first = spread.state.cases[:seeds]
     passed = Counter(case.infector for case in spread.state.cases)
-    return Generation(seeds, spread.state.cases, np.array([passed.get(case.person, 0) for case in seeds]))
+    return Generation(first, spread.state.cases, np.array([passed.get(case.person, 0) for case in first]))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_influenza_spreads_slower_and_through_the_young(demo_city, visits):
 
 def test_norovirus_and_hfmd_reproduce_among_children_as_reported(demo_city, visits):
     for disease, ages, bounds in (("norovirus", (6, 18), (2, 8)), ("hfmd", (1, 6), (1.3, 5))):
-        passed = pass_on(demo_city, visits, disease)
+        passed = pass_on(demo_city, visits, disease, seeds=250)
         age = np.array([demo_city.people.age[case.person] for case in passed.seeds])
         mean = passed.offspring[(age >= ages[0]) & (age < ages[1])].mean()
         assert bounds[0] <= mean <= bounds[1], (disease, mean)

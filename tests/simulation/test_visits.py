@@ -176,6 +176,12 @@ def test_people_who_are_held_stay_away_until_they_are_released(city, tuesday):
     assert equal(held.only(held.person != person), tuesday.only(tuesday.person != person))
     assert equal(free, tuesday)
 
+    noon = midnight(TUESDAY) + 720
+    back = visits_on(city, TUESDAY, controls=Controls(held={person: begin - 20_000}, released={person: noon}))
+    own = tuesday.only((tuesday.person == person) & (tuesday.minute_in >= noon))
+    assert len(own)
+    assert equal(back.only(back.person == person), own)
+
 
 def test_closed_schools_send_pupils_home_and_level_two_halves_going_out(city, tuesday):
     shut = visits_on(city, TUESDAY, controls=Controls(schools_closed_from=midnight(TUESDAY)))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from citywatch.simulation.people import HALL_STAFF, PUPIL, RESIDENT, WORKER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,10 +49,6 @@ IN_CACHE: Final = 4_096  # people whose arrays stay in a core's cache
 SLOTS: Final = 16  # stays a person can have in a day
 LONGEST_STAY: Final = 14 * 60
 LAST_START: Final = 21 * 60 + 30
-HALL: Final = 3  # codes of `people.role`, repeated here because compiled code reads plain constants
-RESIDENT: Final = 4
-PUPIL: Final = 1
-WORKER: Final = 2
 
 
 class Ground(NamedTuple):
@@ -63,7 +61,6 @@ class Ground(NamedTuple):
     near_count: np.ndarray
     near: np.ndarray
     main_market: int
-    first_hall: int  # place index of the main market's hall 1; halls follow their market
     first_line: int
     lines: int
 
@@ -195,7 +192,7 @@ def one_day(  # noqa: PLR0915  a day has many parts, and compiled code wants the
 
     # ── Work, school, and the way there and back ──
     works = free & (who.role > 0) & (part0(a) < chance[WORK, band])
-    hall_staff = works & (who.role == HALL)
+    hall_staff = works & (who.role == HALL_STAFF)
     pupil = who.role == PUPIL
     spot = np.maximum(who.workplace, 0)
     work_street = ground.place_street[spot]

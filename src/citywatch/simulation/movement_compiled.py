@@ -35,7 +35,7 @@ def _compile(*names: str) -> Any:
     known = dict(vars(movement)) | {"pick": _pick, "negate": _negate}
     for name in names:
         plain: Callable[..., Any] = getattr(movement, name)
-        known[name] = njit(FunctionType(plain.__code__, known, name, plain.__defaults__), inline="never")
+        known[name] = njit(FunctionType(plain.__code__, known, name, plain.__defaults__))
     return known[names[-1]]
 
 

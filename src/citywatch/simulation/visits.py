@@ -270,7 +270,6 @@ def _lay_ground(city: City) -> Ground:
         near_count=np.array(count, dtype=np.int64),
         near=np.concatenate(lists).astype(np.int64),
         main_market=city.market,
-        first_hall=int(city.halls[0]),
         first_line=int(lines[0]) if len(lines) else 0,
         lines=max(len(lines), 1),
     )

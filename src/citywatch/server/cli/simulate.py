@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import duckdb
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.server.cli.progress import progress
@@ -65,14 +66,16 @@ def simulate(  # noqa: PLR0917  click passes options by name
     _check(arguments.days, people=people, seed=seed, first=first, workers=workers)
     if true_visits and no_visits:
         raise Refusal("--true-visits and --no-visits exclude each other; give one of them.")
-    with progress() as bar:
-        told = -1
-        for at in write_city(arguments, out, workers=workers):
-            if told < 0:
-                bar.stage(f"{scenario}, {people} people", total=at.days)
-                told = 0
-            bar.step(at.days_done - told)
-            told = at.days_done
+    try:
+        with progress() as bar:
+            bar.stage(f"{scenario}, {people} people", total=arguments.days)
+            told = 0
+            for at in write_city(arguments, out, workers=workers):
+                bar.step(at.days_done - told)
+                told = at.days_done
+    except (OSError, duckdb.IOException) as error:
+        reason = " ".join(str(error).split())
+        raise Refusal(f"{out} could not be written ({reason}); make room, and the same command goes on.") from error
     click.echo(f"{out}: {arguments.days} days of {people} people from {first}, scenario {scenario}.", err=True)
 
 

@@ -82,6 +82,7 @@ def write_city(arguments: Arguments, folder: Path, *, workers: int = 1) -> Itera
     done = _claim(folder, arguments)
     yield Progress(max(done, 0), arguments.days)
     if done >= 0 and _read_progress(folder)["done"]:
+        _forget(folder)
         return
     city = build_city(plan_of(arguments.city, people=arguments.people), seed=arguments.seed)
     if done < 0:
@@ -119,9 +120,8 @@ def _claim(folder: Path, arguments: Arguments) -> int:
     if not found:
         return -1
     if "progress.json" not in found:
-        only_begun = set(found) <= {"places.parquet", "people.parquet", "places.parquet.new", "people.parquet.new"}
-        if only_begun:
-            return -1
+        if {name.removesuffix(".new") for name in found} <= {"places.parquet", "people.parquet", "progress.json"}:
+            return -1  # stopped before the first day
         raise Refusal(f"{folder} holds {found[0]} and is no folder of a simulated city; name an empty one.")
     there = _read_progress(folder)
     for name, value in arguments.told().items():
@@ -157,6 +157,12 @@ def _recall(folder: Path, days: int) -> tuple[RunState | None, list[list[tuple[A
     except (OSError, pickle.PickleError, EOFError, AttributeError) as error:
         raise Refusal(f"{path} cannot be read, so the run cannot go on; name an empty folder.") from error
     return state, subjects
+
+
+def _forget(folder: Path) -> None:
+    """Remove what was kept to go on from."""
+    for state in (*folder.glob("state-*.pickle"), *folder.glob("state-*.new")):
+        state.unlink()
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -403,8 +409,7 @@ def _write_ending(
     }
     _write_text(folder / "scenario.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     _note(folder, arguments, days=arguments.days, done=True)
-    for state in folder.glob("state-*.pickle"):
-        state.unlink()
+    _forget(folder)
 
 
 def _goods(city: City, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -354,11 +354,12 @@ class Run:
                 continue
             low, high = MOVED_HOURS
             moved = asked + int(rng.integers(low * 60, high * 60))
-            self._hold(contact.person, since=moved, days=QUARANTINE)
-            if contact.person in known:
-                other = self.state.spread.cases[known[contact.person]]
-                if not other.asymptomatic and other.positive_at < 0 and other.onset + 20 * DAY > at:
-                    self._call(other, after=moved, rng=rng)
+            other = self.state.spread.cases[known[contact.person]] if contact.person in known else None
+            if other is None or (other.asymptomatic and other.number not in self.state.testing):
+                self._hold(contact.person, since=moved, days=QUARANTINE)
+            elif other.positive_at < 0 and other.onset + 20 * DAY > at:
+                self._hold(contact.person, since=moved, days=None)
+                self._call(other, after=moved, rng=rng)
 
     def _first_answer(self, number: int, *, at: int, rng: np.random.Generator) -> None:
         response, outbreak = self.plan[number].response, self.state.spread.outbreaks[number]
