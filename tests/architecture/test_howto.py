@@ -17,6 +17,8 @@ CHANGES = {
     "trace-from-files",
     "run-on-spark",
     "simulate-a-city",
+    "score-a-scenario",
+    "run-a-drill",
     "add-a-step",
     "react-to-something",
     "accept-a-spreadsheet",

@@ -9,13 +9,15 @@ from django.db import transaction
 from tests.cli import small_folder
 from tests.cli.small_folder import CENTRE, DAYS, HALL, MARKET, START, at
 
-from citywatch.city.registry.queries import institution_at, place_by_code
+from citywatch.city.registry.queries import city_place, institution_at, place_by_code
 from citywatch.eventlog.expressions import table
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms.models import Submission
 from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.receipts.models import Receipt
 from citywatch.server.replay import joining
 from citywatch.server.replay.folder import Folder
@@ -107,12 +109,23 @@ def test_a_replay_that_was_stopped_goes_on_and_tells_the_same(folder, settings, 
     assert len(in_one[0]) > 2 * DAYS
 
 
-def test_city_time_never_goes_backwards(folder):
+def test_a_city_that_lived_on_without_the_folder_never_goes_back(folder):
     replay(folder, until=at(3, 0))
-    clock.set_to(at(9, 0))
+    root = city_place()
+    journal.record("demo.advanced", place=root, by=machine("demo", place=root, abilities=[]), at=at(9, 0))
 
-    with pytest.raises(Refusal, match="never goes backwards"):
+    with pytest.raises(Refusal, match=r"lived on to 2020-05-13 00:00.*never goes backwards"):
         replay(folder)
+
+
+def test_nothing_falls_due_while_the_machine_is_off(folder):
+    replay(folder, until=at(3, 0), pace="nightly")
+    clock.set_to(at(9, 0))  # six days on the wall, and nobody was there
+
+    done = replay(folder, until=at(4, 0), pace="nightly")
+
+    assert done.begun == at(3, 0)
+    assert clock.day_of(clock.now()) == START + timedelta(days=4)
 
 
 def test_a_city_whose_time_is_later_than_the_folder_is_left_alone(folder):
@@ -199,11 +212,11 @@ def test_the_commands_replay_and_score_a_city_of_their_own(written, empty, tmp_p
     shutil.copytree(empty.home, home)
     own = type(empty)(home)
 
-    ran = own.run("replay", written, "--until", "2020-05-08T00:00", CITY="")
+    ran = own.run("replay", written, "--until", "2020-05-06T00:00", CITY="")
     scored = own.run("score", written, "--json", tmp_path / "s.json", "--html", tmp_path / "s.html", CITY="")
 
     assert ran.code == 0, ran.err
-    assert "city time is 2020-05-08 00:00" in ran.err
+    assert "city time is 2020-05-06 00:00" in ran.err
     assert scored.code == 0, scored.err
-    assert json.loads((tmp_path / "s.json").read_text())["scored"]["days"] == 4
+    assert json.loads((tmp_path / "s.json").read_text())["scored"]["days"] == 2
     assert "http" not in (tmp_path / "s.html").read_text()

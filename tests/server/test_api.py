@@ -185,8 +185,16 @@ def test_the_first_outbreak_through_the_api_from_a_fever_visit_to_a_signed_order
     beyond = {"core": {"sex": "other", "age": 10**9}}
     assert investigator.post(f"/trace/cases/{dossier['cases'][0]['id']}/interview", beyond, 422)["detail"]
     investigator.post(f"/trace/contacts/{contact['id']}/moves", {"move": "notify"}, 204)
+    many = investigator.post("/trace/contacts/moves", {"contacts": [contact["id"], 10**6], "move": "transfer"})
+    assert (many["moved"], [one["contact"] for one in many["refused"]]) == ([contact["id"]], [10**6])
+    since = {"isolated_at": "2020-06-01T08:00:00+08:00"}
+    assert investigator.post(f"/trace/cases/{dossier['cases'][0]['id']}/isolation", since)["became_close"] == 0
+    lock = duty.get(f"/trace/investigations/{number}/source-lock")
+    assert (lock["limit_hours"], lock["stopped_at"], lock["milestones"][-1]["at"]) == (16, None, None)
     ranked = duty.get(f"/trace/investigations/{number}/places")
     assert (ranked[0]["code"], ranked[0]["cases"]) == ("110106018-M01-1", 2)
+    without = duty.get(f"/trace/investigations/{number}/places?without_place={ranked[0]['place_id']}")
+    assert ranked[0]["code"] not in {one["code"] for one in without}
     told = {"place_id": ranked[0]["place_id"], "because": "both cases worked there"}
     duty.post(f"/trace/investigations/{number}/risk-points", told, 201)
     assert duty.post(f"/trace/investigations/{number}/risk-points", told, 409)["detail"]

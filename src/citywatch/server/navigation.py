@@ -26,6 +26,7 @@ ITEMS = (
     Item("lab:worklist", Label("实验室", "Laboratory"), "lab.view", "flask"),
     Item("report:situation", Label("疫情日报", "Situation"), "report.view", "page"),
     Item("report:press", Label("新闻发布", "Press"), "report.press", "page"),
+    Item("drill:home", Label("应急演练", "Drills"), "drill.start", "flag"),
 )
 
 

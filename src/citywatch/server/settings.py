@@ -23,6 +23,7 @@ CITYWATCH_CIPHER = ENVIRONMENT.cipher
 CITYWATCH_ENGINE = ENVIRONMENT.engine
 CITY_CLOCK_MOVES = ENVIRONMENT.moves_clock
 DEMO = MODE == "demo"
+DRILL = MODE == "drill"
 
 
 def _secret_key() -> str:
@@ -120,6 +121,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "citywatch.server.drill.watermark.marked",
     "citywatch.server.middleware.viewer",
     "citywatch.server.middleware.refusals",
     "citywatch.server.middleware.reactions",
@@ -181,6 +183,8 @@ AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_ENABLED = MODE != "test"
 SESSION_COOKIE_AGE = 12 * 3600
+if DRILL:  # a browser tells ports of one machine apart by nothing but the name
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "drill_session", "drill_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MODE == "production"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -26,8 +26,8 @@ _PATIENCE = 10.0  # seconds a process gets to stop by itself
 _BREATH = 2.0  # seconds before a stopped process is started again
 
 
-def serve(*, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until interrupted. `ready` is told the address once the pages answer."""
+def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | None = None) -> None:
+    """Serve until interrupted. `ready` is told the address once the pages answer; `worker` stands in for the worker."""
     environment = settings.ENVIRONMENT
     if settings.DEMO and environment.host not in LOOPBACK and not environment.demo_public:
         raise Refusal(
@@ -41,7 +41,7 @@ def serve(*, ready: Callable[[str], None] | None = None) -> None:
     stopping = _told_to_stop()
     commands = {
         "web": _web(environment.host, environment.port),
-        "worker": [sys.executable, "-m", "django", "qcluster"],
+        "worker": worker or [sys.executable, "-m", "django", "qcluster"],
     }
     running = {name: _start(command) for name, command in commands.items()}
     address = _address(environment.host, environment.port)

@@ -9,6 +9,7 @@ from django.urls import include, path
 from citywatch.server import maps, navigation, styles, uploads
 from citywatch.server.api import mount
 from citywatch.server.demo import views as demo
+from citywatch.server.drill import views as drill
 
 
 def health(_request: HttpRequest) -> HttpResponse:
@@ -38,6 +39,7 @@ urlpatterns = [
     path("warn/", include("citywatch.city.warn.urls")),
     path("trace/", include("citywatch.city.trace.urls")),
     path("respond/", include("citywatch.city.respond.urls")),
+    path("drill/", include((drill.urlpatterns, "drill"))),
     path("", include("citywatch.city.report.urls")),
 ]
 if settings.DEMO or settings.MODE == "test":

@@ -58,7 +58,8 @@ def start(  # noqa: PLR0917 - one option each
                 bar.step(1)
 
             playing.prepare(opened, home=home, speed=speed, takes_over=moment, tell=tell)
-    click.echo(f"City time is {clock.now().astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}; people take over.", err=True)
+        now = clock.now().astimezone(clock.SHANGHAI)
+        click.echo(f"City time is {now:%Y-%m-%d %H:%M}; people take over.", err=True)
     if not build_only:
         _serve(home)
 

@@ -55,7 +55,7 @@ def lay_out(of: Setting, city: City) -> None:
             for place in city.places
         ]
     )
-    _make_people(of, city.plan.market_street)
+    make_people(district=of.market_district, nurse_street=city.plan.market_street)
 
 
 def new_passwords() -> dict[str, tuple[DemoRole, str]]:
@@ -70,13 +70,14 @@ def new_passwords() -> dict[str, tuple[DemoRole, str]]:
     return made
 
 
-def _make_people(of: Setting, market_street: str) -> None:
+def make_people(*, district: str, nurse_street: str) -> None:
+    """Make the six accounts: the investigator of a district, the nurse of a street, the others of the whole city."""
     root = registry.city_place()
     system = machine("demo", place=root, abilities=["registry.grant"])
     workplaces = {
         "city": root,
-        "district": registry.place_by_code(of.market_district),
-        "nurse": _nurse_site(market_street),
+        "district": registry.place_by_code(district),
+        "nurse": _nurse_site(nurse_street),
         "lab": Place.objects.filter(institution__kind="lab").order_by("code")[0],
     }
     for role in ROLES:
@@ -95,8 +96,8 @@ def _make_people(of: Setting, market_street: str) -> None:
             grant(account, role="lab_reader", place=root, by=system, at=clock.now(), because="demo")
 
 
-def _nurse_site(market_street: str) -> Place:
+def _nurse_site(street: str) -> Place:
     """The nurse works at the primary institution nearest the story: one in the market's street."""
-    sites = [facts for facts in registry.institutions_reporting("symptom") if facts.place.street_code == market_street]
+    sites = [facts for facts in registry.institutions_reporting("symptom") if facts.place.street_code == street]
     first = min(sites, key=lambda facts: (not facts.sentinel, facts.kind != "chc", facts.place.code))
     return Place.objects.get(pk=first.place.id)

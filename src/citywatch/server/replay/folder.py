@@ -233,7 +233,8 @@ def _told(line: str, where: str) -> Told:
         one = json.loads(line)
         onset = one.get("onset")
         return Told(
-            one["case_ref"], int(one["person_id"]), instant(one["at"]), instant(onset) if onset else None,
+            one["case_ref"], int(one.get("person_id", one.get("person"))), instant(one["at"]),
+            instant(onset) if onset else None,
             tuple(_timed(stay, "from_at", "to_at") for stay in one["stays"]),
             tuple(_timed(met, "first_at", "last_at") for met in one["contacts"]),
         )  # fmt: skip

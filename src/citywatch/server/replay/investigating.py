@@ -35,8 +35,9 @@ _ABILITIES = (
 class Investigators:
     """Verify what the laboratory found, open investigations, interview."""
 
-    def __init__(self, interviews: Sequence[Told]) -> None:
-        self.interviews = interviews
+    def __init__(self, interviews: Sequence[Told], *, verifies: bool = True) -> None:
+        """Without `verifies` people do the rest: a case is asked once its investigation has been opened."""
+        self.interviews, self.verifies = interviews, verifies
         self._times = [one.at for one in interviews]
         self._waiting: list[Told] = []
         self._next = 0
@@ -47,14 +48,15 @@ class Investigators:
 
     def act(self, at: datetime) -> None:
         by = machine("replay-desk", place=registry.city_place(), abilities=_ABILITIES)
-        self._verify(by, at)
+        if self.verifies:
+            self._verify(by, at)
         begin, self._next = self._next, bisect_right(self._times, at)
         self._waiting += self.interviews[begin : self._next]
         self._waiting = [one for one in self._waiting if not self._interview(one, by, at)]
 
     def _verify(self, by: Viewer, at: datetime) -> None:
         for row in warn_queries.inbox(by, level="red").rows:
-            if row.facts.opened_at <= at - VERIFIES_AFTER:
+            if (row.facts.first_positive_at or row.facts.opened_at) <= at - VERIFIES_AFTER:
                 warn.verify(row.facts.id, by=by, at=at, because="实验室阳性，已电话核实")
         for event in warn_queries.open_events(by):
             if trace_queries.investigation_for_event(event.id) is None:
@@ -68,8 +70,10 @@ class Investigators:
             return False
         if trace_queries.is_interviewed(told.case_ref):
             return True
-        record(told, by=by, at=at)
         investigation = trace_queries.case(by, case_id).investigation_id
+        if investigation is None and not self.verifies:
+            return False
+        record(told, by=by, at=at)
         if investigation is not None:
             self._ask(investigation, told.case_ref, by, at)
         return True

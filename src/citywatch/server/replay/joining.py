@@ -1,6 +1,6 @@
 """Finding the configured system fit for a replay: laying an empty one out, joining one that this folder began."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from citywatch.city.registry import queries as registry
 from citywatch.city.registry import reference
@@ -12,10 +12,11 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
-from citywatch.mechanisms.lifecycle.models import CityClock
 from citywatch.server.replay.folder import Columns, Folder
 
 BEGAN, SENT = "replay.began", "replay.sent"
+AHEAD = timedelta(days=1)
+"""People at work may be this much ahead of what has been sent."""
 _AREAS = {"city", "district", "street"}
 
 
@@ -51,11 +52,7 @@ def join(folder: Folder) -> datetime:
             "its own (CITYWATCH_HOME, or DATABASE_URL)."
         )
     until = datetime.fromisoformat(last.body["until"])
-    if clock.now() > until and abs(_offset() - float(last.body["offset"])) > 1:
-        raise Refusal(
-            f"City time was moved to {_shown(clock.now())} since this folder was sent up to {_shown(until)}; city time "
-            "never goes backwards, so replay it into an empty system."
-        )
+    _anchor(until)
     return until
 
 
@@ -107,11 +104,22 @@ def lay_out(folder: Folder) -> None:
 
 
 def mark_sent(folder: Folder, until: datetime) -> None:
-    """Remember how far this folder has been sent, and that nobody else moved the clock meanwhile."""
+    """Remember how far this folder has been sent."""
     root = registry.city_place()
-    journal.record(
-        SENT, place=root, by=replayer(), at=until, folder=folder.scenario.name, until=until, offset=_offset()
-    )
+    journal.record(SENT, place=root, by=replayer(), at=until, folder=folder.scenario.name, until=until)
+
+
+def _anchor(until: datetime) -> None:
+    """Set city time where the city was left, as every start does; refuse where it has lived on without the folder."""
+    last: datetime = Entry.objects.order_by("-at").values_list("at", flat=True)[0]
+    if last > until + AHEAD:
+        raise Refusal(
+            f"The city has lived on to {_shown(last)} since this folder was sent up to {_shown(until)}; city time "
+            "never goes backwards, so replay it into an empty system."
+        )
+    left = max(last, until)
+    if clock.now() > left:
+        clock.rewind_to(left)
 
 
 def _same_city(folder: Folder) -> None:
@@ -140,10 +148,6 @@ def _parents_first(sites: list[int], places: Columns) -> list[int]:
 
 def _degrees(value: float) -> float | None:
     return None if value is None or value != value else float(value)  # noqa: PLR0124 - not a number
-
-
-def _offset() -> float:
-    return CityClock.objects.filter(pk=1).values_list("offset_seconds", flat=True).first() or 0.0
 
 
 def _shown(moment: datetime) -> str:

@@ -16,6 +16,7 @@ from citywatch.server.replay.investigating import Investigators
 from citywatch.server.replay.sending import Hands, Pace, Sender, Watching, grave_since
 
 Tell = Callable[[datetime], None]
+_MARKS = 60.0  # seconds of wall time between two marks of how far it came, while time runs at a multiple
 _TICK = 1.0  # seconds of wall time between two looks at the clock when time runs at a multiple
 
 
@@ -36,11 +37,13 @@ def replay(
     speed: float | None = None,
     pace: Pace = "near",
     hands: Hands | None = None,
+    stops: Callable[[], bool] | None = None,
     tell: Tell | None = None,
 ) -> Replayed:
     """Send a folder into this system up to `until` (city time; by default its end), from where it was left.
 
     With `speed`, city time runs that many times as fast as the wall's; without, as fast as the system takes it.
+    `stops` is asked between two steps whether to end here.
     """
     if not settings.CITY_CLOCK_MOVES:
         raise Refusal(
@@ -56,14 +59,20 @@ def replay(
     sender.near_until = at + timedelta(days=3) if grave_since(at - timedelta(days=3), at) else None
     clocked = _Clocked(at, speed)
     messages = 0
-    started = time.monotonic()
-    while at < until:
-        step = min(until, clocked.next(at))
-        messages += sender.send(after=at, until=step)
-        at = step
-        joining.mark_sent(folder, at)
-        if tell:
-            tell(at)
+    started = marked = time.monotonic()
+    try:
+        while at < until and not (stops and stops()):
+            step = min(until, clocked.next(at))
+            messages += sender.send(after=at, until=step)
+            at = step
+            if speed is None or time.monotonic() - marked > _MARKS:
+                joining.mark_sent(folder, at)
+                marked = time.monotonic()
+            if tell:
+                tell(at)
+    finally:
+        if speed is not None and at > begun:
+            joining.mark_sent(folder, at)
     return Replayed(begun, at, messages, time.monotonic() - started)
 
 

@@ -70,23 +70,42 @@ class Alerts:
         )
 
 
-def judge(folder: Folder) -> Report:
-    """The whole score of what this system said of a folder so far."""
-    of = folder.scenario
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Truth and what was said of it up to a moment, brought together; `fused` numbers alerts as `said.proposals`."""
+
+    until: datetime
+    truth: Truth
+    said: Said
+    held: Mapping[int, list[tuple[TrueReport, datetime]]]
+    fused: Alerts
+    row_of: Mapping[int, int]
+
+
+def see(folder: Folder) -> Seen:
+    """Bring together what this system said of a folder so far and what really happened."""
     until = _reached(folder)
     truth = _truth(folder, until)
     said = read(until=until)
     row_of = {number: row for row, number in enumerate(truth.ids)}
     reports = [one for one in true_reports(_report_rows(folder)) if one.outbreak in row_of]
+    by_stream: dict[str, list[TrueReport]] = defaultdict(list)
+    for one in reports:
+        by_stream[one.stream].append(one)
+    held = {number: _held(signal, by_stream[signal.stream]) for number, signal in said.signals.items()}
+    return Seen(until, truth, said, held, _proposals(said, held, reports, row_of), row_of)
+
+
+def judge(folder: Folder) -> Report:
+    """The whole score of what this system said of a folder so far."""
+    of = folder.scenario
+    seen = see(folder)
+    until, truth, said, held, fused, row_of = (
+        seen.until, seen.truth, seen.said, seen.held, seen.fused, seen.row_of,
+    )  # fmt: skip
     days = (until - of.begins) / timedelta(days=1)
     districts = _districts()
     span = _Span(days, districts)
-
-    by_series: dict[str, list[TrueReport]] = defaultdict(list)
-    for one in reports:
-        by_series[one.stream].append(one)
-    held = {number: _held(signal, by_series[signal.stream]) for number, signal in said.signals.items()}
-    fused = _proposals(said, held, reports, row_of)
     signals = list(said.signals.values())
     streams = {
         name: _signals([s for s in signals if s.stream == name], held, row_of)
@@ -122,7 +141,7 @@ def judge(folder: Folder) -> Report:
         "best_single_stream": _best(equal),
         "source": _source(folder, said, truth),
         "contacts": _contacts(folder, said, truth),
-        "clocks": _clocks(until),
+        "clocks": clocks_kept(until),
     }
 
 
@@ -317,16 +336,8 @@ def _each(fused: Alerts, truth: Truth) -> list[Report]:
 
 def _source(folder: Folder, said: Said, truth: Truth) -> Report:
     """The rank of each investigation's true source, and of the market or building it is part of, case by case."""
-    places = folder.places
-    codes, parents = places["code"].tolist(), places["parent_code"].tolist()
-    known = set(codes)
-    above = dict(zip(codes, parents, strict=True))
-
-    def whole(code: str) -> str:
-        while above.get(code) in known:
-            code = above[code]
-        return code
-
+    codes = folder.places["code"].tolist()
+    whole = whole_of(folder)
     outbreak_of = dict(zip(truth.person.tolist(), truth.infected_of.tolist(), strict=True))
     person_of = {told.case_ref: told.person for told in folder.interviews}
     by_investigation: dict[int, list[Any]] = defaultdict(list)
@@ -342,7 +353,7 @@ def _source(folder: Folder, said: Said, truth: Truth) -> Report:
         row = max(set(sourced), key=sourced.count)
         right = codes[truth.source[row]]
         named = [[number_of.get(code, -1) for code in one.places] for one in lists]
-        same_whole = [n for code, n in number_of.items() if whole(code) == whole(right)]
+        same_whole = [n for code, n in number_of.items() if whole[code] == whole[right]]
         told.append(
             {
                 "investigation": investigation,
@@ -359,6 +370,19 @@ def _source(folder: Folder, said: Said, truth: Truth) -> Report:
         "exact_top3_within_5_cases_share": _number(score.top_share(exact, top=TOP, within=WITHIN)),
         "each": told,
     }
+
+
+def whole_of(folder: Folder) -> dict[str, str]:
+    """By place code the market, school or building it is part of; itself where it is part of none."""
+    places = folder.places
+    above = dict(zip(places["code"].tolist(), places["parent_code"].tolist(), strict=True))
+
+    def top(code: str) -> str:
+        while above[code] in above:
+            code = above[code]
+        return code
+
+    return {code: top(code) for code in above}
 
 
 def _contacts(folder: Folder, said: Said, truth: Truth) -> Report:
@@ -383,7 +407,7 @@ def _contacts(folder: Folder, said: Said, truth: Truth) -> Report:
     }
 
 
-def _clocks(until: datetime) -> Report:
+def clocks_kept(until: datetime) -> Report:
     """By limit: how many began, were met in time, were late, and still run."""
     told = {}
     clocks = Clock.objects.filter(started_at__lte=until)

@@ -1,0 +1,1 @@
+"""The drill: a simulated city in a system of its own, worked by people, judged by what really happened."""
