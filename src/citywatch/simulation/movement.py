@@ -6,11 +6,10 @@ person at a time and in numpy over thousands, and give the same rows on any mach
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-
-from citywatch.simulation.people import HALL_STAFF, PUPIL, RESIDENT, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +31,9 @@ ONE: Final = 65_536  # a chance of one
 MASK: Final = (1 << 64) - 1
 SALT_A, SALT_B, SALT_C, SALT_D, SALT_E, SALT_F, SALT_G = (np.uint64(n * 0x9E3779B97F4A7C15 & MASK) for n in range(1, 8))
 
+# What a person does by day: the codes of `People.role`. They stand here because compiled code is kept with this file.
+ROLES: Final = ("home", "pupil", "worker", "hall", "resident")
+HOME, PUPIL, WORKER, HALL_STAFF, RESIDENT = range(5)
 # Rows of the table of chances; its columns are the age bands.
 WORK, LUNCH, OUTING, CLINIC, MARKET, SHOP, PARK, DINNER, RIDE = range(9)
 BANDS: Final = (3, 7, 18, 40, 60)  # upper ages (exclusive) of the bands but the last
@@ -327,6 +329,40 @@ def _rows(ground: Ground, today: Today, who: Crowd) -> tuple[np.ndarray, ...]:
             column[at] = values[some]
     out[2:4] += np.int32(today.midnight)
     return tuple(out)
+
+
+def fill(ground: Ground, today: Today, crowd: Crowd, out: np.ndarray) -> int:
+    """Write the stays of a crowd into rows, one person after the other; for compiled code. Gives how many."""
+    n = 0
+    for i in range(len(crowd.person)):
+        one = Crowd(
+            np.uint64(crowd.person[i]),
+            np.int64(crowd.band[i]),
+            np.int64(crowd.role[i]),
+            np.int64(crowd.workplace[i]),
+            np.int64(crowd.group[i]),
+            np.int64(crowd.street[i]),
+            np.int64(crowd.line[i]),
+            np.uint64(crowd.household[i]),
+            np.int64(crowd.collective[i]),
+            np.int64(crowd.regular[i]),
+        )
+        stays = one_day(ground, today, one)
+        for slot in range(SLOTS):
+            does, place, begins, ends, group = stays[slot]
+            if does:
+                out[0, n] = crowd.person[i]
+                out[1, n] = place
+                out[2, n] = begins + today.midnight
+                out[3, n] = ends + today.midnight
+                out[4, n] = group
+                n += 1
+    return n
+
+
+def is_compiled() -> bool:
+    """Whether compiled code is at hand already, so that using it costs nothing."""
+    return "citywatch.simulation.movement_compiled" in sys.modules
 
 
 def compiled() -> Callable[..., tuple[np.ndarray, ...]] | None:

@@ -12,12 +12,12 @@ import numpy as np
 from numba import njit
 
 from citywatch.simulation import movement
-from citywatch.simulation.movement import SLOTS, Crowd
+from citywatch.simulation.movement import SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from citywatch.simulation.movement import Ground, Today
+    from citywatch.simulation.movement import Crowd, Ground, Today
 
 
 @njit
@@ -31,47 +31,26 @@ def _negate(condition: bool) -> bool:  # noqa: FBT001
 
 
 def _compile(*names: str) -> Any:
-    """Compile functions of `movement` so that each calls the compiled ones before it; returns the last."""
+    """Compile functions of `movement` so that each calls the compiled ones before it; returns the last.
+
+    The last is kept on disk beside `movement`, where that can be written: compiling takes seconds, loading none. It is
+    compiled again when that file changes.
+    """
     known = dict(vars(movement)) | {"pick": _pick, "negate": _negate}
     for name in names:
         plain: Callable[..., Any] = getattr(movement, name)
-        known[name] = njit(FunctionType(plain.__code__, known, name, plain.__defaults__))
+        rebound = FunctionType(plain.__code__, known, name, plain.__defaults__)
+        try:
+            known[name] = njit(rebound, cache=name == names[-1])
+        except RuntimeError:  # numba found no folder to keep it in
+            known[name] = njit(rebound)
     return known[names[-1]]
 
 
-_one_day = _compile(
+_fill = _compile(
     *("mix", "draw", "part0", "part1", "part2", "part3", "evenly", "peaked", "nearby", "hall_of", "section", "present"),
-    "one_day",
+    *("one_day", "fill"),
 )
-
-
-@njit
-def _fill(ground: Any, today: Any, crowd: Any, out: np.ndarray) -> int:
-    n = 0
-    for i in range(len(crowd.person)):
-        one = Crowd(
-            np.uint64(crowd.person[i]),
-            np.int64(crowd.band[i]),
-            np.int64(crowd.role[i]),
-            np.int64(crowd.workplace[i]),
-            np.int64(crowd.group[i]),
-            np.int64(crowd.street[i]),
-            np.int64(crowd.line[i]),
-            np.uint64(crowd.household[i]),
-            np.int64(crowd.collective[i]),
-            np.int64(crowd.regular[i]),
-        )
-        stays = _one_day(ground, today, one)
-        for slot in range(SLOTS):
-            does, place, begins, ends, group = stays[slot]
-            if does:
-                out[0, n] = crowd.person[i]
-                out[1, n] = place
-                out[2, n] = begins + today.midnight
-                out[3, n] = ends + today.midnight
-                out[4, n] = group
-                n += 1
-    return n
 
 
 def rows(ground: Ground, today: Today, who: Crowd) -> tuple[np.ndarray, ...]:

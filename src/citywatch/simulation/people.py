@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from citywatch.simulation.movement import HALL_STAFF, HOME, PUPIL, RESIDENT, WORKER
 from citywatch.simulation.places import (
     BEEF_HALL,
     HALLS,
@@ -82,9 +83,6 @@ PUPILS_A_TEACHER: Final = 13
 SIZE_SPREAD: Final = 1.1  # log standard deviation of workplace sizes
 # Stages of school by age: from three, six and twelve years.
 STAGE_FROM: Final = {"kindergarten": 3, "primary": 6, "secondary": 12}
-# What a person does by day; the order is that of the codes in `People.role`.
-ROLES: Final = ("home", "pupil", "worker", "hall", "resident")
-HOME, PUPIL, WORKER, HALL_STAFF, RESIDENT = range(5)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ city, the date and the controls in force, so days can be made in any order and b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from citywatch.simulation.people import City
 
 CHUNK: Final = 65_536  # people whose day is made at once
-COMPILED_FROM: Final = 200_000  # people from which compiling pays
+COMPILED_FROM: Final = 200_000  # people from which a day alone is worth the loading of compiled code
 
 BAND_OF_AGE: Final = np.searchsorted(movement.BANDS, np.arange(128), side="right").astype(np.int8)
 # Chances on a working day, per age band 0-2, 3-6, 7-17, 18-39, 40-59, 60 and over. Assumed; set so that contacts a day
@@ -150,7 +149,7 @@ def day_in_parts(
 
 def _arithmetic(people: int, *, compiled: bool | None) -> Callable[..., tuple[np.ndarray, ...]]:
     if compiled is None:
-        compiled = people >= COMPILED_FROM and os.environ.get("CITYWATCH_COMPILED", "1") != "0"
+        compiled = people >= COMPILED_FROM or movement.is_compiled()
     return (movement.compiled() if compiled else None) or movement.rows
 
 
@@ -234,10 +233,13 @@ def _chances(city: City, day: date, *, controls: Controls) -> np.ndarray:
 
 
 def _mean_care(city: City) -> float:
-    ages = np.bincount(city.people.age, minlength=128)
-    return float((ages * np.array(CARE)[BAND_OF_AGE]).sum() / ages.sum())
+    if city not in _NEEDS:
+        ages = np.bincount(city.people.age, minlength=128)
+        _NEEDS[city] = float((ages * np.array(CARE)[BAND_OF_AGE]).sum() / ages.sum())
+    return _NEEDS[city]
 
 
+_NEEDS: Final[WeakKeyDictionary[City, float]] = WeakKeyDictionary()
 _GROUNDS: Final[WeakKeyDictionary[City, Ground]] = WeakKeyDictionary()
 
 

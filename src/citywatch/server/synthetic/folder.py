@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ from citywatch.simulation.visits import Controls, Visits, day_in_parts, join, sc
 FORMAT: Final = 1
 CAPTURE: Final = 0.70  # share of stays the scanning captures (domain dossier, section 3, assumed there)
 PART: Final = 2_000_000  # people whose visits share one file
+COMPILES_FROM: Final = 1_000_000  # person-days from which loading compiled code pays
 AHEAD: Final = 2  # days whose visits may be under way, for each worker
 _PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 491520"
 _INSTANT = "CAST(make_timestamp(CAST({0} AS BIGINT) * 60000000) AS TIMESTAMP) AS {1}"
@@ -90,6 +91,8 @@ def write_city(arguments: Arguments, folder: Path, *, workers: int = 1) -> Itera
         _write_people(city, folder / "people.parquet")
         _note(folder, arguments, days=0)
         done = 0
+    if arguments.visits and arguments.people * arguments.days >= COMPILES_FROM:
+        movement.compiled()  # before any worker parts
     state, subjects = _recall(folder, done)
     running = run(
         city, arguments.scenario, start=arguments.start, days=arguments.days, seed=arguments.seed, state=state
@@ -229,8 +232,6 @@ def _crew(city: City, arguments: Arguments, folder: Path, *, workers: int) -> It
             yield _Crew(arguments, folder, None, workers=1)
             return
         forks = sys.platform == "linux"
-        if forks:
-            movement.compiled()  # once, before the workers part
         context = multiprocessing.get_context("fork" if forks else "spawn")
         again = None if forks else arguments
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle, initargs=(again,)) as pool:
@@ -278,7 +279,10 @@ def _write_visits(files: duckdb.DuckDBPyConnection, visits: Visits, path: Path) 
 
 @contextmanager
 def _parquet() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of one thread: its files come out the same every time."""
+    """A DuckDB of one thread, so that its files come out the same every time.
+
+    It is closed again at once: a worker that is forked while its parent has one open dies.
+    """
     with duckdb.connect(":memory:", config={"threads": 1}) as files:
         files.execute("SET enable_progress_bar = false")
         yield files
@@ -393,7 +397,7 @@ def _write_ending(
                 for name, array in columns.items()
             )
             _write_table(files, columns, select, folder / f"{table}.parquet")
-    lines = [json.dumps(asdict(told), ensure_ascii=False, default=_written) for told in ending.interviews]
+    lines = [json.dumps(_written(told), ensure_ascii=False, default=_written) for told in ending.interviews]
     _write_text(folder / "interviews.jsonl", "".join(line + "\n" for line in lines))
     told = {
         "format": FORMAT,
@@ -418,10 +422,11 @@ def _goods(city: City, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return dict(columns) | {"from_node": codes[columns["from_place"]], "to_node": codes[columns["to_place"]]}
 
 
-def _written(value: object) -> str:
+def _written(value: Any) -> Any:
+    """What JSON does not know: instants, and what is told in interviews."""
     if isinstance(value, datetime):
         return _instant_text(value)
-    raise TypeError(value)
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _instant_text(at: datetime) -> str:

@@ -449,9 +449,9 @@ def _batch_for(goods: Goods, place: int, *, around: int) -> tuple[int, int]:
 
 
 def _in_term(setting: Setting, day: float) -> float:
-    """The day itself, or another on which schools are open today and in three days' time; the last drawn if none is."""
+    """The day itself, or another on which schools open and stay open for ten days; the last drawn if none is."""
     for _ in range(200):
-        days = [setting.start + timedelta(days=int(day) + n) for n in (0, 3)]
+        days = [setting.start + timedelta(days=int(day) + n) for n in (0, 3, 10)]
         if is_working_day(days[0]) and not any(in_vacation(one) for one in days):
             break
         day = 8 + setting.rng.random() * max(setting.days - 28, 1)

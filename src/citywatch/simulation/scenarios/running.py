@@ -6,7 +6,7 @@ A day depends on the arguments and on the state after the day before, nothing el
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +35,7 @@ LOOK_BACK: Final = 14
 QUARANTINE: Final = 14
 QUARANTINED: Final = 0.85  # of named contacts who are found and moved (assumed)
 MOVED_HOURS: Final = (4, 14)
-KEPT_DAYS, KEPT_ROWS = 6, 30_000_000  # days of visits at hand: so many at least, more while they are few rows
+KEPT_DAYS, KEPT_ROWS = 2, 30_000_000  # days of visits at hand: so many at least, more while they are few rows
 REMEMBERED: Final = 40
 SCREENED: Final = 0.9  # of a market's infected staff and visitors who come when called (assumed)
 
@@ -403,33 +403,47 @@ class _Past:
         """`controls` is what each day began with; days before the first were free."""
         self.city, self.controls = city, controls
         self._kept: dict[date, Visits] = {}
+        self._by_place: dict[date, tuple[np.ndarray, np.ndarray]] = {}
 
     def remember(self, day: date, controls: Controls) -> None:
         """Note the measures a day begins with, and forget what nobody will be asked about any more."""
         self.controls[day] = controls
-        for known in (self.controls, self._kept):
-            for old in [one for one in known if (day - one).days > REMEMBERED]:
-                del known[old]
+        for old in [one for one in self.controls if (day - one).days > REMEMBERED]:
+            del self.controls[old]
+        for old in [one for one in self._kept if (day - one).days > LOOK_BACK]:
+            self._by_place.pop(old, None)
+            del self._kept[old]
 
     def whole(self, day: date) -> Visits:
         """Everyone's stays on a day; the last few days asked for are kept at hand."""
         if day not in self._kept:
             while len(self._kept) >= KEPT_DAYS and sum(map(len, self._kept.values())) > KEPT_ROWS:
+                self._by_place.pop(min(self._kept), None)
                 del self._kept[min(self._kept)]
             self._kept[day] = visits_on(self.city, day, controls=self.controls.get(day, FREE))
         return self._kept[day]
 
     def own(self, person: int, day: date) -> Visits:
         """One person's stays on a day."""
-        only = range(person, person + 1)
-        return visits_on(self.city, day, controls=self.controls.get(day, FREE), people=only)
+        measures = self.controls.get(day, FREE)
+        mine = replace(
+            measures,
+            held={person: measures.held[person]} if person in measures.held else {},
+            released={person: measures.released[person]} if person in measures.released else {},
+        )
+        return visits_on(self.city, day, controls=mine, people=range(person, person + 1))
 
     def shared(self, person: int, day: date) -> Visits:
         """A person's stays on a day, and everyone else's at the same places."""
         visits = self.whole(day)
-        there = np.zeros(len(self.city.places), dtype=bool)
-        there[visits.place[visits.person == person]] = True
-        return visits.only(there[visits.place])
+        if day not in self._by_place:
+            order = np.argsort(visits.place, kind="stable")
+            self._by_place[day] = order, visits.place[order]
+        order, places = self._by_place[day]
+        own = slice(*np.searchsorted(visits.person, [person, person + 1]))
+        spans = [np.searchsorted(places, [place, place + 1]) for place in np.unique(visits.place[own])]
+        rows = [order[low:high] for low, high in spans]
+        return visits.only(np.sort(np.concatenate(rows)) if rows else own)
 
 
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,11 +27,11 @@ ROUND: Final = 120  # minutes between two sendings of a fever clinic or a labora
 LATE: Final = 0.012
 MISSING: Final = 0.008
 AFTER_WEEKEND: Final = 0.12  # of a small site's weekend days, sent on the next working morning
-FALLS_SILENT: Final = 0.0005  # of site-days; then nothing for 4 to 21 days
+FALLS_SILENT: Final = 0.001  # of site-days; then nothing for 4 to 21 days
 REPEATED: Final = 0.005
 FALSE_ZERO: Final = 0.004  # of days with one or two rows
 CARD_LATE: Final = 0.05  # of cards later than their 24 hours
-REVISED: Final = 0.03
+REVISED: Final = 0.05
 
 About = tuple[int, int, str]
 Subject = tuple[int, int, int, str]
