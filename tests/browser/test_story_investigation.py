@@ -29,7 +29,6 @@ PASTE = """(text) => {
     const pasted = new ClipboardEvent("paste", {clipboardData: board, bubbles: true, cancelable: true});
     document.activeElement.dispatchEvent(pasted);
 }"""
-ALL_KEPT = "[...document.querySelectorAll('[name=contact_row]')].filter((one) => one.value).length === 5"
 
 
 def typed(page, *fields):
@@ -91,13 +90,13 @@ def test_an_interview_of_eight_stays_and_five_contacts_takes_few_keys_and_no_cli
     for name, phone in CONTACTS:
         typed(page, name, phone, "colleague", "9")
     page.evaluate(PASTE, PASTED)
-    page.wait_for_function(ALL_KEPT)
+    page.locator(".lines-contact output", has_text="✓ K").nth(len(CONTACTS) + 1).wait_for()
     keys, clicks = page.evaluate("[window.keys, window.clicks]")
     page.keyboard.press("Control+Enter")
     page.wait_for_url(re.compile(r"/trace/cases/\d+/$"))
 
     # Enter that sends, and the two chords to copy and paste in the other window.
-    assert (keys + 5, clicks) <= (MOST_KEYS, MOST_CLICKS)
+    assert keys + 5 <= MOST_KEYS, keys
     assert clicks <= MOST_CLICKS
     assert page.locator("#contacts tbody tr").count() >= 5
     assert not visitor.violations()

@@ -70,6 +70,6 @@ def test_seven_of_eight_cases_settle_the_hall_and_three_do_not(investigation):
         investigation, without_cases=frozenset(Case.objects.order_by("pk").values_list("pk", flat=True)[3:])
     )
 
-    assert settled.en == "Settled with 8 cases asked: Xinfadi Wholesale Market, Hall 1 is first."
-    assert settled.zh == "已问8例，足以定论：新发地批发市场1号厅居首。"
+    assert settled.en == "Settled with 8 cases asked: Xinfadi Wholesale Market, Hall 1 is first and explains 7 of them."
+    assert settled.zh == "已问8例，足以定论：新发地批发市场1号厅居首，可解释其中7例。"
     assert few.en.startswith("Not settled with 3 cases asked; about ")

@@ -341,10 +341,11 @@ def _sentence(name: Label, cases: int, asked: int, visitors_there: int, figures:
 
 def _power_words(name: Label, counted: Counted) -> Label:
     asked, more = counted.cases, counted.more_interviews
+    explained = int(counted.ranking.cases[_shown(counted)[0]])
     if more == 0:
         return Label(
-            f"已问{asked}例，足以定论：{name.zh}居首。",
-            f"Settled with {asked} cases asked: {name.en} is first.",
+            f"已问{asked}例，足以定论：{name.zh}居首，可解释其中{explained}例。",
+            f"Settled with {asked} cases asked: {name.en} is first and explains {explained} of them.",
         )
     if more is None:
         return Label(
