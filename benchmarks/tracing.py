@@ -19,6 +19,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -30,7 +31,17 @@ from private_postgres import binaries, cluster
 
 from citywatch.eventlog import kernels, window
 from citywatch.eventlog.engines import DuckEngine
-from citywatch.eventlog.expressions import candidates, contacts, day_levels, ring, status, table, visitors, visits_of
+from citywatch.eventlog.expressions import (
+    candidates,
+    contacts,
+    day_levels,
+    present,
+    ring,
+    status,
+    table,
+    visitors,
+    visits_of,
+)
 from citywatch.eventlog.segments import Store
 from citywatch.science.sources import rank_places
 from citywatch.science.sources.settling import interviews_to_settle
@@ -65,7 +76,7 @@ class City:
         self.work = np.where(employed, self.rng.choice(self.works, self.people, p=size / size.sum()), -1)
         weight = 1 / np.arange(1, self.venues // 16 + 1)
         self.steps = np.cumsum(weight / weight.sum())
-        self.market = 40  # a venue of middling popularity in the first district
+        self.market = 120  # the eighth venue of its district: two of a hundred people pass it in a fortnight
         self.cases = self.rng.choice(self.people, CASES, replace=False)
         for group in range(DECOYS):  # ten workplaces with five cases each
             members = self.cases[FROM_MARKET + 5 * group : FROM_MARKET + 5 * group + 5]
@@ -303,6 +314,12 @@ class Log:
                     self.run(visitors(table("visits"), table("windows")), windows=self.foremost)
                 ),
             },
+            "everybody seen in those windows": {
+                "kernel": lambda: len(kernels.present(self.bare, self.foremost)["person"]),
+                "expression": lambda: len(
+                    self.run(present(table("visits"), table("windows")), windows=self.foremost)["person"]
+                ),
+            },
             "contacts": {
                 "kernel": lambda: contacts_in(kernels.contacts(self.bare, self.stays, LEAST_MINUTES)),
                 "expression": lambda: contacts_in(
@@ -404,7 +421,7 @@ class Log:
             people[offsets[place] : offsets[place + 1]].sum()
         return Timed(time.perf_counter() - begin)
 
-    @property
+    @cached_property
     def foremost(self):
         """The first places of the ranking, each with the days in which a case may have been infected, merged."""
         ranking, asked = self.from_ids()
@@ -637,22 +654,22 @@ def columns_alone(city, folder):
     columns = folder / "columns-made"
     columns.mkdir(parents=True)
     counts = {"place": np.zeros(city.venues + city.works, np.int64), "person": np.zeros(city.people, np.int64)}
-    state = city.rng.bit_generator.state
     for number in range(DAYS):
         rows = city.day(number)
         for by, count in counts.items():
-            count += np.bincount(rows[by], minlength=len(count))
-    city.rng.bit_generator.state = state
+            counts[by] = count + np.bincount(rows[by], minlength=len(count))
+        order = np.argsort((rows["minute_in"] - rows["minute_in"].min()).astype(np.uint16), kind="stable")
+        np.save(folder / f"day-{number}.npy", np.stack([rows[name][order] for name in COLUMNS]))
     held = {by: arrays_for(columns, by, count) for by, count in counts.items()}
     origin = window.first_minute(FIRST)
     for number in range(DAYS):
-        rows = city.day(number)
-        order = np.argsort((rows["minute_in"] - rows["minute_in"].min()).astype(np.uint16), kind="stable")
-        rows = {name: column[order] for name, column in rows.items()}
+        kept = folder / f"day-{number}.npy"
+        rows = dict(zip(COLUMNS, np.load(kept), strict=True))
         for by, another in (("place", "person"), ("person", "place")):
             reached, *arrays = held[by]
             times = rows["minute_in"], rows["minute_out"]
             kernels.scatter(rows[by], rows[another], *times, origin, reached, *arrays)
+        kept.unlink()
     for by, (_, *arrays) in held.items():
         np.save(columns / f"by_{by}.longest.npy", arrays[-1])
     said = {"format": window.FORMAT, "columns": columns.name, "first_day": str(FIRST), "last_day": str(LAST)}

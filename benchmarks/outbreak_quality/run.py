@@ -22,6 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+DETECT = "nightly"
 TUNING = range(1, 101)
 _KEPT = ("folder", "scored", "alerts", "outbreaks", "best_single_stream", "streams", "methods", "source", "contacts")
 
@@ -56,7 +57,7 @@ def run(scenario: str, seed: int, *, people: int, before: list[str]) -> None:
     visits = [] if scenario == "market" else ["--no-visits"]  # only tracing asks for visits
     steps = {
         "simulate": ["simulate", scenario, "--people", str(people), "--seed", str(seed), "--out", str(folder), *visits],
-        "replay": ["replay", str(folder), "--detect", "nightly"],
+        "replay": ["replay", str(folder), "--detect", DETECT],
         "score": ["score", str(folder), "--json", str(scratch / "score.json")],
     }
     took = {}
@@ -66,7 +67,7 @@ def run(scenario: str, seed: int, *, people: int, before: list[str]) -> None:
             subprocess.run([*command, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
             took[name] = round(time.monotonic() - begun)
         report = json.loads((scratch / "score.json").read_text())
-        kept = {name: report[name] for name in _KEPT} | {"seconds": took}
+        kept = {name: report[name] for name in _KEPT} | {"seconds": took, "detect": DETECT}
         target.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
         print(target.name, took, flush=True)
     finally:
@@ -85,11 +86,14 @@ def table() -> None:
 
 
 def _many(mine: list[tuple[int, dict]]) -> None:
-    print("  seed  people  alerts  /district-week  precision  >=2 reports  found 20+   delay  best single stream")
+    print(
+        "  seed  people   detect  alerts  /district-week  precision  >=2 reports  found 20+   delay  best single stream"
+    )
     for seed, one in mine:
         alerts, outbreaks, best = one["alerts"], one["outbreaks"], one["best_single_stream"]
         print(
-            f"{seed:6d} {one['folder'].split('/')[2]:>7} {alerts['count']:7d} {alerts['per_district_week']:15.3f} "
+            f"{seed:6d} {one['folder'].split('/')[2]:>7} {one.get('detect', DETECT):>8} {alerts['count']:7d} "
+            f"{alerts['per_district_week']:15.3f} "
             f"{_shown(alerts['precision']):>10} {_shown(alerts['precision_two_reports']):>12} "
             f"{_shown(outbreaks['found_share_20plus']):>10} {_shown(outbreaks['median_delay_days']):>7}  "
             f"{best['stream']} {_shown(best['median_delay_days'])} (found {_shown(best['found_share_20plus'])}, "

@@ -5,6 +5,7 @@ import shutil
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 from django.db import transaction
 from tests.cli import small_folder
 from tests.cli.small_folder import CENTRE, DAYS, HALL, MARKET, START, at
@@ -19,6 +20,8 @@ from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.receipts.models import Receipt
+from citywatch.server.cli.replay import replay as replay_command
+from citywatch.server.cli.score import score as score_command
 from citywatch.server.replay import joining
 from citywatch.server.replay.folder import Folder
 from citywatch.server.replay.running import replay
@@ -207,16 +210,17 @@ def test_the_command_refuses_what_is_no_folder_in_one_line(empty, tmp_path):
     assert "name a folder that `citywatch simulate` wrote" in ran.err
 
 
-def test_the_commands_replay_and_score_a_city_of_their_own(written, empty, tmp_path):
-    home = tmp_path / "home"
-    shutil.copytree(empty.home, home)
-    own = type(empty)(home)
+def test_the_commands_replay_and_score_a_city_of_their_own(written, tmp_path, monkeypatch):
+    monkeypatch.setenv("CITYWATCH_MODE", "test")
+    monkeypatch.setenv("CITY", "beijing")
 
-    ran = own.run("replay", written, "--until", "2020-05-06T00:00", CITY="")
-    scored = own.run("score", written, "--json", tmp_path / "s.json", "--html", tmp_path / "s.html", CITY="")
+    ran = CliRunner().invoke(replay_command, [str(written), "--until", "2020-05-06T00:00"])
+    files = ["--json", str(tmp_path / "s.json"), "--html", str(tmp_path / "s.html")]
+    scored = CliRunner().invoke(score_command, [str(written), *files])
 
-    assert ran.code == 0, ran.err
-    assert "city time is 2020-05-06 00:00" in ran.err
-    assert scored.code == 0, scored.err
+    assert ran.exit_code == 0, ran.output
+    assert "city time is 2020-05-06 00:00" in ran.output
+    assert scored.exit_code == 0, scored.output
+    assert "proposals" in scored.output
     assert json.loads((tmp_path / "s.json").read_text())["scored"]["days"] == 2
     assert "http" not in (tmp_path / "s.html").read_text()
