@@ -660,31 +660,28 @@ def columns_alone(city, folder):
             counts[by] = count + np.bincount(rows[by], minlength=len(count))
         order = np.argsort((rows["minute_in"] - rows["minute_in"].min()).astype(np.uint16), kind="stable")
         np.save(folder / f"day-{number}.npy", np.stack([rows[name][order] for name in COLUMNS]))
-    held = {by: arrays_for(columns, by, count) for by, count in counts.items()}
-    origin = window.first_minute(FIRST)
+    for by, another in (("place", "person"), ("person", "place")):
+        scattered(folder, columns, by, another, counts[by])
     for number in range(DAYS):
-        kept = folder / f"day-{number}.npy"
-        rows = dict(zip(COLUMNS, np.load(kept), strict=True))
-        for by, another in (("place", "person"), ("person", "place")):
-            reached, *arrays = held[by]
-            times = rows["minute_in"], rows["minute_out"]
-            kernels.scatter(rows[by], rows[another], *times, origin, reached, *arrays)
-        kept.unlink()
-    for by, (_, *arrays) in held.items():
-        np.save(columns / f"by_{by}.longest.npy", arrays[-1])
+        (folder / f"day-{number}.npy").unlink()
     said = {"format": window.FORMAT, "columns": columns.name, "first_day": str(FIRST), "last_day": str(LAST)}
     said |= {"made_from": [], "earlier": [], "lasting_until": 0}
     (folder / "window.json").write_text(json.dumps(said), encoding="utf-8")
 
 
-def arrays_for(columns, by, counts):
+def scattered(folder, columns, by, another, counts):
+    """One projection, made in memory: pages of a file written in no order would go to the disk again and again."""
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    np.save(columns / f"by_{by}.offsets.npy", offsets)
-    files = (
-        np.lib.format.open_memmap(columns / f"by_{by}.{name}.npy", mode="w+", dtype=kind, shape=(int(offsets[-1]),))
-        for name, kind in (("other", np.int32), ("start", np.uint16), ("stay", np.uint16))
-    )
-    return offsets[:-1].copy(), *files, np.zeros(len(counts), dtype=np.uint16)
+    rows_in_all, reached = int(offsets[-1]), offsets[:-1].copy()
+    held = {"other": np.int32, "start": np.uint16, "stay": np.uint16}
+    held = {name: np.empty(rows_in_all, dtype=kind) for name, kind in held.items()}
+    held["longest"] = np.zeros(len(counts), dtype=np.uint16)
+    for number in range(DAYS):
+        rows = dict(zip(COLUMNS, np.load(folder / f"day-{number}.npy", mmap_mode="r"), strict=True))
+        times = rows["minute_in"], rows["minute_out"]
+        kernels.scatter(rows[by], rows[another], *times, window.first_minute(FIRST), reached, *held.values())
+    for name, array in (held | {"offsets": offsets}).items():
+        np.save(columns / f"by_{by}.{name}.npy", array)
 
 
 def measure_columns(city, memory, folder):

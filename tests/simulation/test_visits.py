@@ -262,6 +262,8 @@ def test_a_larger_city_has_more_of_everything_at_the_same_rates():
     city = build_city(large, seed=1)
 
     assert len(city.of_kind("market")) == 3
+    assert len(city.of_kind("stall")) == 2 * 40 + 55
+    assert len(city.places) < 0.013 * len(city.people)
     assert len(city.of_kind("chs")) == 24
     assert sum("sentinel" in place.flags for place in city.places) == 3
     assert city.people.workplace[city.people.market_hall > 0].max() <= city.halls.max()

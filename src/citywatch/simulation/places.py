@@ -103,13 +103,12 @@ RATES: Final = {
     "transport": 12.0,
     "shop": 60.0,
     "park": 20.0,
-    "stall": 40.0,
     "nursing_home": 2.6,
     "warehouse": 0.5,
     "importer": 1.0,
     "cdc": 0.08,
 }
-AT_LEAST: Final = {"hospital": 2, "warehouse": 2, "importer": 2, "school": 6, "stall": 40}
+AT_LEAST: Final = {"hospital": 2, "warehouse": 2, "importer": 2, "school": 6}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,8 +256,11 @@ def lay_out_places(plan: CityPlan, *, rng: np.random.Generator) -> list[SitePlac
         site = _site(kind, plan.streets[street], number=number, streams=streams, flags=flags, rng=rng)
         places.append(site)
     markets = [market_index(plan), *_cycle([i for i in _by_share(plan) if i != market_index(plan)], plan.market - 1)]
+    # The main market has its stalls in proportion to its visitors, at least one a hall; the others the demo city's.
+    main = max(round(plan.stall * plan.market_visitors / 600), len(HALLS))
     for n, street in enumerate(markets):
-        places += _market(plan.streets[street], number=markets[:n].count(street) + 1, stalls=plan.stall, rng=rng)
+        number, stalls = markets[:n].count(street) + 1, plan.stall if n else main
+        places += _market(plan.streets[street], number=number, stalls=stalls, rng=rng)
     return places
 
 
