@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from importlib.util import find_spec
 
 import pytest
 from tests.city.reports import symptom
@@ -136,7 +137,12 @@ def test_files_and_names_that_make_no_sense_are_refused_in_one_line(founded, tmp
         "no known format": ("import", "form", text, *to),
         "code 'nowhere'": ("import", "form", strange, "--form", "symptom-registration", "--site", "nowhere"),
         "No such command 'nonsense'": ("nonsense",),
-        "citywatch[cluster]": ("--engine", "spark://nowhere:7077", "watch"),
+        # Without the extra the sentence says what to install, with it what to start.
+        "citywatch[cluster]" if find_spec("pyspark") is None else "start it": (
+            "--engine",
+            "spark://nowhere:7077",
+            "watch",
+        ),
         "is not a time": ("watch", "--at", "yesterday"),
     }
     for words, arguments in tries.items():

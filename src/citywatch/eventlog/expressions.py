@@ -174,8 +174,9 @@ def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
     )
     # Joined by place and day, so that no engine compares a visit with the stays of another day; a visit of more than a
     # day, which may have begun long before, is looked for apart.
-    first, last = case.since // _DAY - 1, case.until // _DAY
-    dated = case.mutate(day=ibis.range(first, last + 1, 1).unnest())
+    # Both ends are one division each: Ibis subtracts the ends for Spark without brackets around sums.
+    first, beyond = (case.since - _DAY) // _DAY, (case.until + _DAY) // _DAY
+    dated = case.mutate(day=ibis.range(first, beyond, 1).unnest())
     began = visits.mutate(day=visits.minute_in // _DAY)
     near = began.join(dated, [began.place == dated["at"], began.day == dated.day])
     long = visits.filter(visits.minute_out - visits.minute_in > _DAY)

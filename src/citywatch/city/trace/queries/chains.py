@@ -123,13 +123,10 @@ def chain_tree(cases: Sequence[Any], links: Sequence[Link], *, seen: Collection[
     """Tell the tree of these cases (at most 500, the earliest), of which `seen` may be opened."""
     dated = sorted(cases, key=lambda row: (_day(row) or date.max, row.pk))
     kept, left_out = dated[:MOST_NODES], max(0, len(dated) - MOST_NODES)
-    told = {link.infectee_id: link.infector_id for link in sorted(links, key=lambda link: -link.pk)}
-    guesses = {} if told else _guessed(kept)
     titles = {row.pk: row.title for row in kept}
-    parent = {
-        row.pk: told.get(row.pk) if told else (guesses[row.pk][0].case_id if row.pk in guesses else None)
-        for row in kept
-    }
+    told = _told_by(links, titles)
+    known = told or _guessed(kept)
+    parent = {row.pk: known[row.pk][0].case_id if row.pk in known else None for row in kept}
     heights = _heights([row.pk for row in kept], parent)
     infected: dict[int, int] = {}
     for above in parent.values():
@@ -137,7 +134,7 @@ def chain_tree(cases: Sequence[Any], links: Sequence[Link], *, seen: Collection[
             infected[above] = infected.get(above, 0) + 1
     nodes = []
     for row in kept:
-        first, *others = guesses.get(row.pk, (_told_by(told.get(row.pk), titles),))
+        first, *others = known.get(row.pk, (None,))
         nodes.append(
             ChainNode(
                 row.pk,
@@ -174,12 +171,14 @@ def chain_graph_of(tree: ChainTree, address: Mapping[int, str]) -> dict[str, Any
         ],
         "links": [
             {
-                "source": str(node.infector.case_id),
+                "source": str(infector.case_id),
                 "target": str(node.case_id),
-                "support": round(node.infector.support, 3),
+                "support": round(infector.support, 3),
             }
             for node in tree.nodes
-            if node.case_id in shown and node.infector is not None and node.infector.case_id in shown
+            if node.case_id in shown
+            for infector in (node.infector, *(node.others if tree.told else ()))
+            if infector is not None and infector.case_id in shown
         ],
         "told": tree.told,
     }
@@ -191,8 +190,15 @@ def _named(one: Infector | None) -> str:
     return f"{one.title} {one.percent}%" if one.support < 1 else one.title
 
 
-def _told_by(case_id: int | None, titles: Mapping[int, str]) -> Infector | None:
-    return Infector(case_id, titles.get(case_id, f"C{case_id:04d}"), 1.0) if case_id is not None else None
+def _told_by(links: Sequence[Link], titles: Mapping[int, str]) -> dict[int, tuple[Infector, ...]]:
+    """Each case's told infectors, first told first; where several are named none is surer than another."""
+    named: dict[int, list[int]] = {}
+    for link in sorted(links, key=lambda link: link.pk):
+        named.setdefault(link.infectee_id, []).append(link.infector_id)
+    return {
+        infectee: tuple(Infector(one, titles.get(one, f"C{one:04d}"), 1 / len(infectors)) for one in infectors)
+        for infectee, infectors in named.items()
+    }
 
 
 def _day(row: Any) -> date | None:
