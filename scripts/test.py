@@ -73,7 +73,20 @@ def _told(paths: list[str], *, marks: str, workers: str = "2", **more: str) -> t
 
 
 def _pytest(paths: list[str], *, marks: str, workers: str = "2", out: int | None = None, **more: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-n", workers, "-m", marks, "-rs", "--durations=15", "--dist", "loadfile", *paths]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        workers,
+        "-m",
+        marks,
+        "-rs",
+        "--durations=15",
+        "--dist",
+        "loadfile",
+        *paths,
+    ]
     return subprocess.run(
         command, cwd=HERE, env=os.environ | more, stdout=out, stderr=subprocess.STDOUT if out else None, check=False
     ).returncode
