@@ -38,8 +38,9 @@ print(int(sim.results["cum_infections"][-1]))
 
 def whole_process(command):
     """Seconds of a process from beginning to end, and what it printed."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # neither compiles anew
     begin = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     took = time.perf_counter() - begin
     if done.returncode:
         sys.exit(f"{command[0]} stopped: {done.stderr.strip().splitlines()[-1]}")
