@@ -44,7 +44,28 @@ def answers(asked, spans):
     found = asked.visits_of(PEOPLE)
     rows = zip(*(found[name].tolist() for name in ("person", "place", "minute_in", "minute_out")), strict=True)
     since, until = min(since for since, _ in spans), max(until for _, until in spans)
-    return sorted(row for row in rows if row[2] < until and row[3] > since), asked.visitors(HALLS), asked.people
+    theirs = sorted(row for row in rows if row[2] < until and row[3] > since)
+    return theirs, asked.visitors(HALLS), asked.people, beside(asked, spans), levels_of(asked, spans)
+
+
+def stays_over(spans):
+    """A case known by a number (0) and one without (-1), who were at places 0 and 1 all those spans."""
+    stays = [(person, place, since, until) for person, place in ((0, 0), (-1, 1)) for since, until in spans]
+    columns = (np.array(column, dtype=np.int32) for column in zip(*stays, strict=True))
+    return dict(zip(("person", "place", "minute_in", "minute_out"), columns, strict=True))
+
+
+def beside(asked, spans):
+    found = asked.exposed(stays_over(spans), 30, but=np.array([0, 3], dtype=np.int32))
+    return list(zip(*(found[name].tolist() for name in ("place", "people", "minutes")), strict=True))
+
+
+def levels_of(asked, spans):
+    found = asked.day_levels(stays_over(spans), minutes=30, linger=0)
+    highest = {}
+    for day, person, level in zip(*(found[name].tolist() for name in ("day", "person", "level")), strict=True):
+        highest[day, person] = max(level, highest.get((day, person), 0))
+    return highest
 
 
 @settings(max_examples=12, deadline=None)
@@ -65,6 +86,17 @@ def test_columns_and_what_came_since_answer_as_the_engine_does(rows, late, spans
         assert quick.compiled
         assert not slow.compiled
         assert answers(quick, spans) == answers(slow, spans)
+
+
+def test_who_was_beside_the_cases_is_summed_by_place_each_person_once_and_no_case_among_them(store):
+    # Persons 1 and 2 were at place 0 for an hour and twenty minutes, 1 came back for an hour; 3 is a case.
+    append(store, [(1, 0, 60, 60), (2, 0, 60, 20), (1, 0, 300, 60), (3, 0, 60, 60), (4, 1, 60, 45)], "first")
+    window.refresh(store.root, store.pin(), days=DAYS)
+    append(store, [(5, 0, 90, 60)], "late")
+    spans = [(ORIGIN, ORIGIN + 1440)]
+
+    for compiled in (True, False):
+        assert beside(asked_of(store, spans, compiled=compiled), spans) == [(0, 2, 180), (1, 1, 45)]
 
 
 def test_columns_that_begin_after_the_question_do_not_answer_it(store):

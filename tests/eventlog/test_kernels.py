@@ -34,6 +34,11 @@ STAY = ("person", "place", "minute_in", "minute_out")
 visit = st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, DAYS * 1440 - 1), st.integers(0, 700))
 city = st.lists(visit, max_size=40)
 
+# A morning at two places in steps of ten minutes: people meet, and meetings are just long enough or just not.
+ten = st.integers(0, 12).map(lambda steps: 10 * steps)
+busy = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), ten, ten), max_size=20)
+just = st.sampled_from([10, 20, 30])
+
 
 def laid_out(root, rows):
     """A log of these visits in two batches a day, and its window."""
@@ -130,10 +135,11 @@ def test_a_market_counts_the_people_of_its_halls_as_the_expression_does(rows, sp
 
 @settings(max_examples=30, deadline=None)
 @given(
-    rows=city,
-    carriers=st.lists(st.tuples(st.integers(0, 8), st.integers(-50, 4400), st.integers(1, 3000)), max_size=5),
-    minutes=st.integers(1, 120),
-    crowd=st.integers(1, 40),
+    rows=busy | city,
+    carriers=st.lists(st.tuples(st.integers(0, 8), ten, ten.map(lambda minutes: 10 + minutes)), max_size=4)
+    | st.lists(st.tuples(st.integers(0, 8), st.integers(-50, 4400), st.integers(1, 3000)), max_size=5),
+    minutes=just | st.integers(1, 120),
+    crowd=st.integers(1, 20),
 )
 def test_the_second_ring_is_the_one_the_expression_finds(rows, carriers, minutes, crowd):
     with TemporaryDirectory() as folder:
@@ -146,7 +152,12 @@ def test_the_second_ring_is_the_one_the_expression_finds(rows, carriers, minutes
 
 
 @settings(max_examples=25, deadline=None)
-@given(rows=city, stays=city.filter(bool), minutes=st.integers(1, 90), linger=st.integers(0, 300))
+@given(
+    rows=busy | city,
+    stays=(busy | city).filter(bool),
+    minutes=just | st.integers(1, 90),
+    linger=just | st.integers(0, 300),
+)
 def test_the_levels_of_a_city_are_those_the_expressions_give(rows, stays, minutes, linger):
     with TemporaryDirectory() as folder:
         store, made = laid_out(Path(folder), rows)

@@ -52,9 +52,8 @@ def _fitted(values: Column, kind: Kind, name: str) -> npt.NDArray[Any]:
 
 def _texts(values: Column, name: str) -> npt.NDArray[Any]:
     if isinstance(values, np.ndarray) and values.dtype == object and len(values):
-        if type(values[0]) is str and (values == values[0]).all():  # a feed's source, a million times over
-            return np.full(len(values), values[0], dtype=object)
-        if set(map(type, values)) == {str}:
+        # A feed's source is one text a million times over: comparing is quicker than asking each for its type.
+        if (type(values[0]) is str and (values == values[0]).all()) or set(map(type, values)) == {str}:
             return values.copy()
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) if isinstance(value, np.str_) else value for value in values]

@@ -96,6 +96,58 @@ class Crowds:
             counts[int(place)] = counts.get(int(place), 0) + int(more)
         return counts
 
+    def exposed(self, stays: Arrays, minutes: int, *, but: Numbers) -> Arrays:
+        """Who was beside these stays for at least so many minutes at one time, summed by place; none of `but`.
+
+        Gives `place`, the distinct `people` and their `minutes` together (int64), in order of places. `stays` are
+        those of the cases (`person`, `place`, `minute_in`, `minute_out`), inside the spans; a case without a number
+        has a negative one. Somebody beside two cases at once was beside each.
+        """
+        if self._columns is None or self._rest is None:
+            met = expressions.co_visits(table("visits"), table("stays"), minutes).anti_join(table("people"), "person")
+            summed = met.group_by("place").agg(people=met.person.nunique(), minutes=met.minutes.sum()).order_by("place")
+            return self._engine.run(summed, self._version, stays=stays, people={"person": but})
+        from citywatch.eventlog import kernels  # noqa: PLC0415  numba is an extra
+
+        parts = [
+            kernels.co_visits(self._columns, stays, minutes),
+            self._engine.run(expressions.co_visits(table("visits"), table("stays"), minutes), self._rest, stays=stays),
+        ]
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in ("place", "person", "minutes")}
+        well = ~np.isin(rows["person"], but)
+        place, at = np.unique(rows["place"][well], return_inverse=True)
+        once = np.unique(_pairs({name: values[well] for name, values in rows.items()})) >> 32
+        return {
+            "place": place,
+            "people": np.searchsorted(once, place, side="right") - np.searchsorted(once, place, side="left"),
+            "minutes": np.bincount(at, weights=rows["minutes"][well], minlength=len(place)).astype(np.int64),
+        }
+
+    def day_levels(self, stays: Arrays, *, minutes: int, linger: int) -> Arrays:
+        """The exposure level of everybody on each day by these stays: `day`, `person`, `level`.
+
+        Specified by `expressions.day_levels`. A person may come twice a day: the higher counts. `stays` are as in
+        `exposed`, the spans by `linger` longer than they.
+        """
+        expression = expressions.day_levels(table("visits"), table("stays"), minutes=minutes, linger=linger)
+        if self._columns is None or self._rest is None:
+            parts = [self._engine.run(expression, self._version, stays=stays)]
+        else:
+            from citywatch.eventlog import kernels  # noqa: PLC0415  numba is an extra
+
+            # The kernel's answer is by person's number, where a case without one has no place: it gets a spare one.
+            spare = max(self._columns.by_person.keys, int(stays["person"].max(initial=0)) + 1)
+            numbered = stays | {"person": np.where(stays["person"] < 0, spare, stays["person"]).astype(np.int32)}
+            known = kernels.day_levels(self._columns, numbered, minutes=minutes, linger=linger)
+            others = known["person"] != spare
+            parts = [
+                {name: column[others] for name, column in known.items()},
+                self._engine.run(expression, self._rest, stays=stays),
+            ]
+        found = {name: np.concatenate([part[name] for part in parts]) for name in ("day", "person", "level")}
+        numbers = found["person"] >= 0
+        return {name: column[numbers] for name, column in found.items()}
+
     @cached_property
     def people(self) -> int:
         """How many people the log saw anywhere during the spans."""

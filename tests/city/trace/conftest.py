@@ -118,7 +118,7 @@ def case(places, person, tracer):
 @pytest.fixture
 def captured():
     """Write visits to the log: (person number, place, start, hours)."""
-    from citywatch.city.trace.evidence import minute
+    from citywatch.city.trace.whereabouts import minute
     from citywatch.mechanisms.journal.export import store
 
     batches = iter(range(1000))

@@ -6,7 +6,7 @@ from tests.city.trace.conftest import moment
 from tests.city.trace.test_tracing import told
 from tests.conftest import NOON
 
-from citywatch.city.trace import evidence, queries, services
+from citywatch.city.trace import queries, services, whereabouts
 from citywatch.city.trace.models import Case
 from citywatch.city.trace.types import StayTold
 
@@ -140,4 +140,4 @@ def test_new_interviews_and_new_visits_are_not_answered_from_memory(outbreak, pl
 def test_windows_that_touch_become_one():
     spans = [(0, 10), (5, 20), (30, 40)]
 
-    assert evidence.merged([evidence.Exposed(1, 0, a, b, ()) for a, b in spans]) == [(0, 20), (30, 40)]
+    assert whereabouts.merged([whereabouts.CaseWindow(1, 0, a, b, ()) for a, b in spans]) == [(0, 20), (30, 40)]

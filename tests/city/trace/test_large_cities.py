@@ -10,7 +10,7 @@ from tests.city.trace.test_evidence import HALL, MARKET, SUPERMARKET
 from tests.city.trace.test_tracing import told
 from tests.conftest import NOON
 
-from citywatch.city.trace import evidence, services
+from citywatch.city.trace import evidence, services, whereabouts
 from citywatch.city.trace.models import Case, Investigation
 from citywatch.city.trace.types import StayTold
 from citywatch.eventlog import crowds, window
@@ -37,7 +37,7 @@ def investigation(case, event, places, viewers):
 def send(visits, batch):
     days = {start.date() for _, _, start in visits}
     for day in days:
-        mine = [(person, place.pk, evidence.minute(start)) for person, place, start in visits if start.date() == day]
+        mine = [(person, place.pk, whereabouts.minute(start)) for person, place, start in visits if start.date() == day]
         person, place, begin = (np.array(column, dtype=np.int32) for column in zip(*mine, strict=True))
         columns = {"person": person, "place": place, "minute_in": begin, "minute_out": begin + 60}
         store().append("visits", {**columns, "source": ["scan"] * len(mine)}, day=day, batch_id=f"{batch} {day}")

@@ -205,7 +205,7 @@ def test_a_case_of_another_district_cannot_be_left_out_by_guessing_its_number(tw
     number, _ = two_places
     hidden = case("丁", district="110102")
     told(hidden, viewers["investigator_xicheng"], stays=[StayTold(HALL, moment(3), moment(3, 10))])
-    found = queries.what_if(viewers["investigator"], number, without_cases=[hidden])
+    found = queries.what_if(viewers["investigator"], number, at=NOON, without_cases=[hidden])
 
     assert not found.is_what_if
     assert found.lines[0].place.all_cases == 4

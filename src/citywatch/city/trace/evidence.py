@@ -4,46 +4,41 @@ Reads the investigation whole, whoever asks: its counts name nobody, and half of
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Q
 
-from citywatch.city.trace import rules
-from citywatch.city.trace.models import Case, Investigation, Stay
+from citywatch.city.trace.models import Case, Investigation
 from citywatch.city.trace.types import RankedPlace
+from citywatch.city.trace.whereabouts import (
+    AREAS,
+    CaseWindow,
+    Pairs,
+    captured_pairs,
+    exposure_windows,
+    full_name,
+    groups,
+    merged,
+    people_of,
+    rolled_up,
+    told_pairs,
+)
 from citywatch.eventlog.crowds import Crowds
-from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.science.sources import PlaceRanking, interviews_to_settle, log_hypergeometric_tail, rank_places
 
-AREAS = ("city", "district", "street")
 SHOWN = 20
 RECOUNTED = 200
 """How many places are counted closely where counting all that cases shared would mean reading the city's visits."""
 LEAST_CASES = 2  # one case shares nothing with anybody
 _SURE = 0.05
 _TINY = 1e-4
-
-Pairs = frozenset[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Exposed:
-    """One case while it was infected: `[start, end)` in minutes of the log, its person (0: unknown), places it told."""
-
-    case: int
-    person: int
-    start: int
-    end: int
-    told: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +108,10 @@ def snapshot(place: RankedPlace | None) -> dict[str, Any]:
     return {name: getattr(place, name) for name in names} | {"because": [place.because.zh, place.because.en]}
 
 
-def full_name(place: Place) -> Label:
-    """A place's name with the market, hall or building it is part of, unless its own name begins with that."""
-    whole = place.parent
-    if whole is None or whole.kind in AREAS:
-        return Label(place.name_zh, place.name_en)
-    return Label(
-        place.name_zh if place.name_zh.startswith(whole.name_zh) else f"{whole.name_zh}{place.name_zh}",
-        place.name_en if place.name_en.startswith(whole.name_en) else f"{whole.name_en}, {place.name_en}",
-    )
-
-
-def minute(instant: datetime) -> int:
-    """An instant in the minutes of the log."""
-    return int(instant.timestamp() // 60)
-
-
 def _question(
     investigation: Investigation, without_cases: frozenset[int], without_places: frozenset[int]
 ) -> Counted | None:
-    exposed = tuple(one for one in _exposed(investigation) if one.case not in without_cases)
+    exposed = tuple(one for one in exposure_windows(investigation) if one.case not in without_cases)
     if len(exposed) < LEAST_CASES:
         return None
     halls = Place.objects.filter(parent_id__in=without_places).values_list("pk", flat=True)
@@ -140,47 +119,29 @@ def _question(
     return _counted(str(export.store().root), version.number, exposed, without_places.union(halls))
 
 
-def _exposed(investigation: Investigation) -> tuple[Exposed, ...]:
-    cases = investigation.cases.exclude(state="discarded").order_by("pk")
-    told: dict[int, list[Stay]] = {}
-    for stay in Stay.objects.filter(case__in=cases):
-        told.setdefault(stay.case_id, []).append(stay)
-    rule = rules.window_rule(day_of(investigation.opened_at))
-    found = []
-    for case in cases:
-        reference = rules.reference_day(case.onset_date, case.sampled_on)
-        if reference is None:
-            continue
-        start, end = rules.exposure_span(reference, rule)
-        there = {stay.visited_id for stay in told.get(case.pk, ()) if stay.from_at < end and stay.to_at > start}
-        found.append(Exposed(case.pk, case.person_id or 0, minute(start), minute(end), tuple(sorted(there))))
-    return tuple(found)
-
-
 @lru_cache(maxsize=16)
-def _counted(root: str, version: int, exposed: tuple[Exposed, ...], left_out: frozenset[int]) -> Counted:
+def _counted(root: str, version: int, exposed: tuple[CaseWindow, ...], left_out: frozenset[int]) -> Counted:
     """Count and judge; kept for one version of the log and one state of the cases."""
     del root, version  # the key: another log, or a later one, is another question
     windows = merged(exposed)
     log = Crowds(export.store(), export.engine(), windows)
-    people = np.array(sorted({one.person for one in exposed if one.person}), dtype=np.int32)
-    own, any_time = _captured_pairs(log.visits_of(people), exposed, windows)
-    told = frozenset((index, place) for index, one in enumerate(exposed) for place in one.told)
+    own, any_time = captured_pairs(log.visits_of(people_of(exposed)), exposed, windows)
+    told = told_pairs(exposed)
     asked = sorted({case for case, _ in own | told})
     kept = _without(own | told, left_out)
-    groups = _groups({place for _, place in kept}, left_out)
-    pairs = _rolled_up(kept, groups)
-    seen = _rolled_up(_without(any_time, left_out), groups)
+    grouped = groups({place for _, place in kept}, left_out)
+    pairs = rolled_up(kept, grouped)
+    seen = rolled_up(_without(any_time, left_out), grouped)
     known_people = {case for case, _ in any_time}
     population = log.people + sum(case not in known_people for case in asked)
     shared = Counter(place for _, place in pairs)
     tried = max(len(shared), Place.objects.exclude(kind__in=AREAS).exclude(pk__in=left_out).count())
     places = [place for place, cases in shared.items() if cases >= LEAST_CASES]
     if not log.compiled and len(places) > RECOUNTED:
-        places = _foremost(shared, log.candidates(people), cases=len(asked), population=population)
+        places = _foremost(shared, log.candidates(people_of(exposed)), cases=len(asked), population=population)
     # Where the evidence is equal the hall stands before its market: the narrower place is the more useful answer.
-    places.sort(key=lambda place: (place in groups, place))
-    among = log.visitors([(part, place) for place in places for part in groups.get(place, (place,))])
+    places.sort(key=lambda place: (place in grouped, place))
+    among = log.visitors([(part, place) for place in places for part in grouped.get(place, (place,))])
     uncaptured = Counter(place for case, place in pairs if (case, place) not in seen)
     index = {place: i for i, place in enumerate(places)}
     number = {case: i for i, case in enumerate(asked)}
@@ -193,7 +154,7 @@ def _counted(root: str, version: int, exposed: tuple[Exposed, ...], left_out: fr
         "population": population,
         "tried": tried,
     }
-    above = {place: parent for parent, members in groups.items() for place in members}
+    above = {place: parent for parent, members in grouped.items() for place in members}
     compared = log.people > 0
     more = interviews_to_settle(**figures, answer=[above.get(place, place) for place in places]) if compared else None
     return Counted(tuple(places), rank_places(**figures), len(asked), compared, more)
@@ -215,58 +176,6 @@ def _foremost(shared: Counter[int], crowds: dict[int, int], *, cases: int, popul
 
 def _without(pairs: Pairs, left_out: frozenset[int]) -> Pairs:
     return frozenset((case, place) for case, place in pairs if place not in left_out)
-
-
-def merged(exposed: Iterable[Exposed]) -> list[tuple[int, int]]:
-    """The cases' exposure windows as spans that do not overlap: the well are asked about the same days as the ill."""
-    spans: list[tuple[int, int]] = []
-    for start, end in sorted((one.start, one.end) for one in exposed):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(end, spans[-1][1])
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def _captured_pairs(
-    captured: dict[str, Any], exposed: Sequence[Exposed], windows: Sequence[tuple[int, int]]
-) -> tuple[Pairs, Pairs]:
-    """(case, place) pairs seen in each case's own window, and in any of the windows."""
-    of_person: dict[int, list[int]] = {}
-    for index, one in enumerate(exposed):
-        if one.person:
-            of_person.setdefault(one.person, []).append(index)
-    own, any_time = set(), set()
-    rows = zip(captured["person"], captured["place"], captured["minute_in"], captured["minute_out"], strict=True)
-    for person, place, began, ended in ((int(a), int(b), int(c), int(d)) for a, b, c, d in rows):
-        for index in of_person[person]:
-            if _meets(began, ended, exposed[index].start, exposed[index].end):
-                own.add((index, place))
-            if any(_meets(began, ended, start, end) for start, end in windows):
-                any_time.add((index, place))
-    return frozenset(own), frozenset(any_time)
-
-
-def _meets(began: int, ended: int, start: int, end: int) -> bool:
-    return began < end and (ended > start or began >= start)
-
-
-def _groups(visited: Iterable[int], left_out: frozenset[int]) -> dict[int, tuple[int, ...]]:
-    """For every market one of whose halls was visited: the market and all its halls, by the market's number."""
-    near = Place.objects.filter(Q(pk__in=list(visited)) | Q(parent_id__in=list(visited)))
-    parents = set(near.exclude(parent__kind__in=AREAS).values_list("parent_id", flat=True))
-    parents.discard(None)
-    children: dict[int, list[int]] = {parent: [parent] for parent in parents}
-    halls = Place.objects.filter(parent_id__in=parents).exclude(pk__in=left_out)
-    for place, parent in halls.values_list("pk", "parent_id"):
-        children[parent].append(place)
-    return {parent: tuple(places) for parent, places in children.items()}
-
-
-def _rolled_up(pairs: Pairs, groups: dict[int, tuple[int, ...]]) -> Pairs:
-    """Who was in a hall was in its market."""
-    above = {place: parent for parent, places in groups.items() for place in places}
-    return pairs | {(case, above[place]) for case, place in pairs if place in above}
 
 
 def _shown(counted: Counted) -> list[int]:

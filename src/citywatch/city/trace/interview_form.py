@@ -10,8 +10,8 @@ from typing import Any
 from django.http import QueryDict
 
 from citywatch.city.trace import queries, rules
-from citywatch.city.trace.evidence import full_name
 from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
+from citywatch.city.trace.whereabouts import full_name
 from citywatch.mechanisms.clock import SHANGHAI, start_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms import identifiers

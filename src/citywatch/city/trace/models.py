@@ -2,171 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from citywatch.city.trace import rules
+from citywatch.city.trace.lifecycles import CASE, CONTACT, GIVEN_AWAY, INVESTIGATION, NOT_COUNTED
 from citywatch.mechanisms.jurisdiction.models import JurisdictionModel, Place
 from citywatch.mechanisms.labels import Label
-from citywatch.mechanisms.lifecycle import Lifecycle, Transition
 from citywatch.mechanisms.lifecycle.models import WorkedModel
 from citywatch.mechanisms.vault.models import Person
 
 VIEW = "trace.view"
 
-INVESTIGATION = Lifecycle(
-    "investigation",
-    states={
-        "open": Label("调查中", "Open"),
-        "source_published": Label("风险点位已公布", "Source published"),
-        "closed": Label("已结案", "Closed"),
-    },
-    transitions=(
-        Transition(
-            "publish_source",
-            ("open",),
-            "source_published",
-            needs="trace.publish",
-            label=Label("公布风险点位", "Publish the source"),
-            reason=True,
-        ),
-        Transition(
-            "close",
-            ("open", "source_published"),
-            "closed",
-            needs="trace.open",
-            label=Label("结案", "Close"),
-            reason=True,
-        ),
-    ),
-    done=frozenset({"closed"}),
-)
-
-CASE = Lifecycle(
-    "case",
-    states={
-        "reported": Label("待流调", "Reported"),
-        "core_done": Label("核心信息已报", "Core information in"),
-        "complete": Label("初步报告已完成", "First report complete"),
-        "discarded": Label("已排除", "Discarded"),
-    },
-    transitions=(
-        Transition(
-            "core",
-            ("reported",),
-            "core_done",
-            needs="trace.investigate",
-            label=Label("核心信息已核实", "Core information taken"),
-            stops=("investigation-core",),
-        ),
-        Transition(
-            "complete",
-            ("core_done",),
-            "complete",
-            needs="trace.investigate",
-            label=Label("完成初步报告", "Complete the first report"),
-            stops=("investigation-full",),
-            primary=True,
-        ),
-        Transition(
-            "discard",
-            ("reported", "core_done", "complete"),
-            "discarded",
-            needs="trace.investigate",
-            label=Label("排除", "Discard"),
-            reason=True,
-            stops=("investigation-core", "investigation-full", "source-lock"),
-        ),
-    ),
-    opens=("investigation-core", "investigation-full"),
-    done=frozenset({"complete", "discarded"}),
-)
-
-CONTACT = Lifecycle(
-    "contact",
-    states={
-        "listed": Label("已判定", "Listed"),
-        "notified": Label("已通知", "Notified"),
-        "transferred": Label("已转运隔离", "In quarantine"),
-        "released": Label("已解除", "Released"),
-        "dropped": Label("已排除", "Dropped"),
-        "offered": Label("待接收", "Waiting for acceptance"),
-        "handed_over": Label("已移交", "Handed over"),
-        "declined": Label("已退回", "Sent back"),
-    },
-    transitions=(
-        Transition(
-            "notify",
-            ("listed",),
-            "notified",
-            needs="trace.investigate",
-            label=Label("已通知", "Notified"),
-            primary=True,
-        ),
-        Transition(
-            "transfer",
-            ("listed", "notified"),
-            "transferred",
-            needs="trace.investigate",
-            label=Label("已转运", "Transferred"),
-            stops=("contact-transfer",),
-        ),
-        Transition(
-            "release", ("transferred",), "released", needs="trace.investigate", label=Label("解除隔离", "Release")
-        ),
-        Transition(
-            "drop",
-            ("listed", "notified"),
-            "dropped",
-            needs="trace.investigate",
-            label=Label("排除", "Drop"),
-            reason=True,
-            stops=("contact-transfer",),
-        ),
-        # The three moves of a hand-over go in pairs, one on each district's row: see `services.handovers`.
-        Transition(
-            "hand_over",
-            ("listed", "notified"),
-            "handed_over",
-            needs="trace.investigate",
-            label=Label("移交", "Hand over"),
-            reason=True,
-            stops=("contact-transfer",),
-        ),
-        Transition(
-            "take_back",
-            ("handed_over",),
-            "listed",
-            needs="trace.investigate",
-            label=Label("收回", "Take back"),
-            reason=True,
-        ),
-        Transition(
-            "accept",
-            ("offered",),
-            "listed",
-            needs="trace.investigate",
-            label=Label("接收", "Accept"),
-            stops=("contact-handover",),
-            primary=True,
-        ),
-        Transition(
-            "decline",
-            ("offered",),
-            "declined",
-            needs="trace.investigate",
-            label=Label("退回", "Send back"),
-            reason=True,
-            stops=("contact-handover", "contact-transfer"),
-        ),
-    ),
-    done=frozenset({"released", "dropped", "handed_over", "declined"}),
-)
-
-HAND_OVER_MOVES = frozenset({"hand_over", "take_back", "accept", "decline"})
-"""Moves that change two rows; a button for one row alone would leave the other behind."""
+COUNTED = ~Q(state__in=[*NOT_COUNTED])
+"""Cases that count: not the discarded, and of one handed over the row that is worked, once."""
 
 
 class Investigation(WorkedModel):
@@ -202,7 +54,10 @@ class Investigation(WorkedModel):
 
 
 class Case(WorkedModel):
-    """A person counted as ill (or infected); `place` is the district responsible for them."""
+    """A person counted as ill (or infected); `place` is the district responsible for them.
+
+    A row taken over from another district names the row it came `from_row`, which that district keeps.
+    """
 
     LIFECYCLE = CASE
     VIEW: ClassVar[str] = VIEW
@@ -224,14 +79,24 @@ class Case(WorkedModel):
     classification = models.CharField(max_length=16)
     outcome = models.CharField(max_length=16, blank=True)
     note = models.TextField(blank=True)
+    from_row = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="handed_to")
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["investigation", "label"], condition=~Q(label=""), name="case_label_once_per_investigation"
+                fields=["investigation", "label"],
+                condition=~Q(label="") & ~Q(state__in=[*GIVEN_AWAY]),
+                name="case_label_once_per_investigation",
             ),
             models.UniqueConstraint(
-                fields=["sample_barcode"], condition=~Q(sample_barcode=""), name="case_once_per_sample"
+                fields=["sample_barcode"],
+                condition=~Q(sample_barcode="") & ~Q(state__in=[*GIVEN_AWAY]),
+                name="case_once_per_sample",
+            ),
+            models.UniqueConstraint(
+                fields=["from_row"],
+                condition=Q(from_row__isnull=False) & ~Q(state="declined"),
+                name="case_handed_over_once",
             ),
             models.CheckConstraint(
                 condition=Q(classification__in=list(rules.CLASSIFICATIONS)), name="case_classification_known"
@@ -245,6 +110,11 @@ class Case(WorkedModel):
     def title(self) -> str:
         """What pages call the case; it names nobody."""
         return self.label or f"C{self.pk:04d}"
+
+    @property
+    def reference_day(self) -> date | None:
+        """The day its windows hang on."""
+        return rules.reference_day(self.onset_date, self.sampled_on)
 
     @property
     def classification_label(self) -> Label:
@@ -330,7 +200,7 @@ class Contact(WorkedModel):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["case", "person"],
-                condition=Q(person__isnull=False) & ~Q(state__in=["handed_over", "declined"]),
+                condition=Q(person__isnull=False) & ~Q(state__in=[*GIVEN_AWAY]),
                 name="contact_once_per_case",
             ),
             models.UniqueConstraint(

@@ -29,6 +29,12 @@ CLOCKS = (
         Label("移交接收时限", "Answer to a contact handed over"),
         "design: a sixth of the twelve hours in which a close contact must be moved (assumed)",
     ),
+    ClockRule(
+        "case-handover",
+        timedelta(hours=12),
+        Label("病例移交接收时限", "Answer to a case handed over"),
+        "design: half of the day in which the first full report is due (assumed)",
+    ),
 )
 
 EPISODE_DAYS = 14
@@ -284,6 +290,78 @@ SAID: Mapping[str, Label] = {
     "denied": Label("不在场", "I was not there"),
 }
 """What a case may say to a captured visit."""
+
+DIRECTIONS: Mapping[str, Label] = {
+    "backward": Label("溯源：在哪里感染", "Backward: where were they infected"),
+    "forward": Label("追踪：可能在哪里传给他人", "Forward: where may they have spread it"),
+}
+"""The two ways to ask about a place that cases share."""
+
+
+def known_direction(word: str) -> str:
+    """The direction a page or program asked for, or a refusal.
+
+    >>> known_direction("forward")
+    'forward'
+    """
+    if word not in DIRECTIONS:
+        raise Refusal(f"{word!r} is not a direction; use {' or '.join(DIRECTIONS)}.", zh="请选择溯源或追踪。")
+    return word
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRule:
+    """What being where a case was means for a person's exposure status, and for how many days it counts.
+
+    A level is that of a day; a status is the highest level of the last `days` days.
+    """
+
+    minutes: int
+    linger: int
+    days: int
+    valid_from: date
+    source: str
+    assumed: bool = False
+
+    def describe(self) -> Label:
+        return Label(
+            f"近{self.days}天内，与传染期病例同处一地满{self.minutes}分钟者为“同处”；"
+            f"不足{self.minutes}分钟，或在其离开后{self.linger}分钟内到过者为“短暂或随后”。"
+            + ("（阈值为假定）" if self.assumed else ""),
+            f"Within the last {self.days} days: together with a case that could infect for {self.minutes} minutes or "
+            f"longer is “together”; shorter, or there up to {self.linger} minutes after it had gone, is “briefly or "
+            "after”." + (" (These thresholds are assumed.)" if self.assumed else ""),
+        )
+
+
+STATUS_RULES = (
+    StatusRule(
+        10,
+        60,
+        14,
+        date(2020, 1, 1),
+        "ten minutes and fourteen days as in the companion rule (时空伴随) announced by Chengdu in November 2021, from "
+        "memory; the hour after is ours",
+        assumed=True,
+    ),
+)
+
+STATUSES: Mapping[int, Label] = {
+    3: Label("病例", "Case"),
+    2: Label("同处", "Together"),
+    1: Label("短暂或随后", "Briefly or after"),
+}
+"""The exposure levels of `eventlog.expressions.day_levels`, the gravest first."""
+
+
+def status_rule(on: date) -> StatusRule:
+    """The rule in force on a day.
+
+    >>> status_rule(date(2020, 6, 11)).minutes
+    10
+    """
+    return max((rule for rule in STATUS_RULES if rule.valid_from <= on), key=lambda rule: rule.valid_from)
+
 
 LEAST_MINUTES = 10
 """Time together from which somebody captured beside a case is offered as a contact (assumed)."""

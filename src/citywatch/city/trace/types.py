@@ -136,6 +136,32 @@ class RankedPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class SpreadPlace:
+    """A place where cases were while they could infect, with those who were beside them there.
+
+    `hours` are those of the cases, `people` the others captured beside them long enough, each once, `minutes` their
+    minutes together, `dose` those minutes weighed by the kind of place and its crowd.
+    """
+
+    rank: int
+    place_id: int
+    code: str
+    kind: str
+    name: Label
+    within: Label | None
+    district_code: str
+    lon: float | None
+    lat: float | None
+    cases: int
+    all_cases: int
+    hours: float
+    people: int
+    minutes: int
+    dose: float
+    because: Label
+
+
+@dataclass(frozen=True, slots=True)
 class RiskPointFacts:
     """A published risk point."""
 

@@ -17,6 +17,8 @@ urlpatterns = [
     path("cases/<int:case_id>/identity/", views.identity, name="identity"),
     path("cases/<int:case_id>/classify/", views.classify, name="classify"),
     path("cases/<int:case_id>/move/", views.case_move, name="case_move"),
+    path("cases/<int:case_id>/hand-over/", views.case_hand_over, name="case_hand_over"),
+    path("cases/<int:case_id>/answer/", views.case_answer, name="case_answer"),
     path("cases/<int:case_id>/isolate/", views.isolate, name="isolate"),
     path("cases/<int:case_id>/beside/", views.beside, name="beside"),
     path("contacts/", views.contacts, name="contacts"),
@@ -25,5 +27,6 @@ urlpatterns = [
     path("contacts/<int:contact_id>/move/", views.contact_move, name="contact_move"),
     path("contacts/<int:contact_id>/judge/", views.contact_judge, name="contact_judge"),
     path("risk-points/", views.risk_points, name="risk_points"),
+    path("status/", views.status, name="status"),
     path("places/", views.places, name="places"),
 ]

@@ -1,5 +1,6 @@
 """Tracing through the API: the same services as the pages."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from citywatch.city.trace import queries, services
-from citywatch.city.trace.types import ContactTold, CoreTold, RankedPlace, StayTold
+from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.vault.types import Identity
 from citywatch.server.api.asking import asker
@@ -48,6 +49,26 @@ class RankedOut(Schema):
     ratio_high: float | None
     p_value: float | None
     p_adjusted: float | None
+    where_from: int
+    who_next: int
+    because_zh: str
+    because_en: str
+
+
+class SpreadOut(Schema):
+    rank: int
+    place_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    cases: int
+    all_cases: int
+    hours: float
+    people: int
+    minutes: int
+    dose: float
+    where_from: int
+    who_next: int
     because_zh: str
     because_en: str
 
@@ -260,19 +281,19 @@ def investigation(request: HttpRequest, investigation_id: RowId) -> dict[str, An
 
 
 @router.get("/investigations/{investigation_id}/places", response=list[RankedOut])
-def places(
-    request: HttpRequest,
-    investigation_id: RowId,
-    without: Query[Without],
-) -> list[dict[str, Any]]:
-    """The places the cases shared, best explanation first; what it would be without some cases or places."""
-    found = queries.what_if(
-        asker(request, "trace.view"),
-        investigation_id,
-        without_cases=without.without_case,
-        without_places=without.without_place,
-    )
-    return [_ranked(one) for one in found.places]
+def places(request: HttpRequest, investigation_id: RowId, without: Query[Without]) -> list[dict[str, Any]]:
+    """Backward: the places the cases shared while they could be infected, best explanation first.
+
+    Asked without some cases or places, what it would be then. `where_from` cases were there while they could be
+    infected, `who_next` while they could infect.
+    """
+    return _ranking(request, investigation_id, "backward", without)
+
+
+@router.get("/investigations/{investigation_id}/spread", response=list[SpreadOut])
+def spread(request: HttpRequest, investigation_id: RowId, without: Query[Without]) -> list[dict[str, Any]]:
+    """Forward: the places where the cases may have spread it, by the dose of those captured beside them."""
+    return _ranking(request, investigation_id, "forward", without)
 
 
 @router.get("/investigations/{investigation_id}/source-lock", response=SourceLockOut)
@@ -371,6 +392,29 @@ def move_case(request: HttpRequest, case_id: RowId, told: MoveIn) -> Status[None
     """Take a case one step on, or discard it with a reason."""
     by = asker(request, "trace.investigate")
     services.move_case(case_id, told.move, by=by, at=clock.now(), because=told.because)
+    return Status(204, None)
+
+
+@router.post("/cases/{case_id}/hand-over", response={201: Made})
+def hand_over_case(request: HttpRequest, case_id: RowId, told: HandOverIn) -> Status[dict[str, int]]:
+    """Hand a case to another district; gives the number of the row that waits there."""
+    by = asker(request, "trace.investigate")
+    number = services.hand_over_case(case_id, told.to, by=by, at=clock.now(), because=told.because)
+    return Status(201, {"id": number})
+
+
+@router.post("/cases/{case_id}/accept", response={204: None})
+def accept_case(request: HttpRequest, case_id: RowId) -> Status[None]:
+    """Take over a case that another district handed over; the work goes on where it stood."""
+    services.accept_case(case_id, by=asker(request, "trace.investigate"), at=clock.now())
+    return Status(204, None)
+
+
+@router.post("/cases/{case_id}/decline", response={204: None})
+def decline_case(request: HttpRequest, case_id: RowId, told: BecauseIn) -> Status[None]:
+    """Send a case back to the district that handed it over, with a reason."""
+    by = asker(request, "trace.investigate")
+    services.decline_case(case_id, by=by, at=clock.now(), because=told.because)
     return Status(204, None)
 
 
@@ -493,26 +537,27 @@ def _case(line: queries.Line) -> dict[str, Any]:
     }
 
 
-def _ranked(one: RankedPlace) -> dict[str, Any]:
-    names = (
-        "rank",
-        "place_id",
-        "code",
-        "cases",
-        "all_cases",
-        "coverage",
-        "visitors",
-        "ratio",
-        "ratio_low",
-        "ratio_high",
-        "p_value",
-        "p_adjusted",
+def _ranking(request: HttpRequest, investigation_id: int, direction: str, without: Without) -> list[dict[str, Any]]:
+    found = queries.what_if(
+        asker(request, "trace.view"),
+        investigation_id,
+        at=clock.now(),
+        direction=direction,
+        without_cases=without.without_case,
+        without_places=without.without_place,
     )
-    return {name: getattr(one, name) for name in names} | {
-        "name_zh": one.name.zh,
-        "name_en": one.name.en,
-        "because_zh": one.because.zh,
-        "because_en": one.because.en,
+    return [_ranked(line) for line in found.lines if line.rank is not None]
+
+
+def _ranked(line: queries.RankLine) -> dict[str, Any]:
+    place = line.place
+    return asdict(place) | {
+        "where_from": line.where_from,
+        "who_next": line.who_next,
+        "name_zh": place.name.zh,
+        "name_en": place.name.en,
+        "because_zh": place.because.zh,
+        "because_en": place.because.en,
     }
 
 

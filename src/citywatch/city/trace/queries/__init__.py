@@ -4,8 +4,12 @@ from citywatch.city.trace.queries.candidates import Beside, Candidate, beside, s
 from citywatch.city.trace.queries.cases import (
     case,
     case_by_barcode,
+    cases_given,
+    cases_waiting,
     is_interviewed,
     may_see_investigation,
+    may_work,
+    other_row,
     stays,
 )
 from citywatch.city.trace.queries.chains import ChainNode, ChainTree, Offspring, chain_graph_of
@@ -31,14 +35,15 @@ from citywatch.city.trace.queries.investigations import (
     investigation_facts,
     investigation_for_event,
     investigations,
-    map_of,
     ranking,
     source_clocks,
 )
 from citywatch.city.trace.queries.places import find_places, place_names, place_typed, risk_points
+from citywatch.city.trace.queries.shared import SharedPlace, shared_places
 from citywatch.city.trace.queries.source_lock import Milestone, SourceLock, source_lock
+from citywatch.city.trace.queries.status import CityStatus, DayStatus, city_status
 from citywatch.city.trace.queries.timeline import Day, Timeline, captured_at, may_see_records, timeline
-from citywatch.city.trace.queries.what_if import Ranking, RankLine, what_if
+from citywatch.city.trace.queries.what_if import Ranking, RankLine, map_of, what_if
 
 __all__ = [
     "HISTORY",
@@ -46,7 +51,9 @@ __all__ = [
     "Candidate",
     "ChainNode",
     "ChainTree",
+    "CityStatus",
     "Day",
+    "DayStatus",
     "Dossier",
     "GivenRow",
     "Happening",
@@ -55,6 +62,7 @@ __all__ = [
     "Offspring",
     "RankLine",
     "Ranking",
+    "SharedPlace",
     "SourceLock",
     "Timeline",
     "beside",
@@ -62,7 +70,10 @@ __all__ = [
     "case",
     "case_by_barcode",
     "case_counts",
+    "cases_given",
+    "cases_waiting",
     "chain_graph_of",
+    "city_status",
     "contact",
     "contacts_of",
     "contacts_waiting",
@@ -80,11 +91,14 @@ __all__ = [
     "map_of",
     "may_see_investigation",
     "may_see_records",
+    "may_work",
+    "other_row",
     "place_names",
     "place_typed",
     "ranking",
     "risk_points",
     "second_ring",
+    "shared_places",
     "source_clocks",
     "source_lock",
     "stays",

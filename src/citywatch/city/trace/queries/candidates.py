@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from citywatch.city.trace import evidence, rules
+from citywatch.city.trace import rules, whereabouts
 from citywatch.city.trace.models import Case, Contact, Stay
 from citywatch.city.trace.queries.timeline import instant, may_see_records
 from citywatch.eventlog.expressions import co_visits, table, visitors, visits_of
@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def where(self) -> Label:
-        return evidence.full_name(self.place)
+        return whereabouts.full_name(self.place)
 
     @property
     def ground_label(self) -> Label:
@@ -74,10 +74,10 @@ def beside(viewer: Viewer, row: Any, *, at: datetime) -> Beside:
     until = min(row.isolated_at or at, at)
     own = row.person_id or 0
     told = Stay.objects.filter(case=row, from_at__lt=until, to_at__gt=since)
-    stays = {(own, stay.visited_id, evidence.minute(stay.from_at), evidence.minute(stay.to_at)) for stay in told}
+    stays = {(own, stay.visited_id, whereabouts.minute(stay.from_at), whereabouts.minute(stay.to_at)) for stay in told}
     if row.person_id:
         stays |= set(_visits({row.person_id}))
-    clipped = _clipped(stays, {own: (evidence.minute(since), evidence.minute(until))})
+    clipped = _clipped(stays, {own: (whereabouts.minute(since), whereabouts.minute(until))})
     listed = _listed(row) | {own}
     met = [one for one in _together(clipped, rules.LEAST_MINUTES) if one[1] not in listed]
     return _summed(viewer, met, since, until, through={})
@@ -100,7 +100,7 @@ def second_ring(viewer: Viewer, row: Any, *, at: datetime) -> Beside:
     for one in close:
         until = min(isolated.get(one.pk, at), at)
         since = max(one.first_at, until - timedelta(days=rules.RING_DAYS))
-        windows[one.person_id] = evidence.minute(since), evidence.minute(until)
+        windows[one.person_id] = whereabouts.minute(since), whereabouts.minute(until)
     stays = _clipped(_visits(windows), windows)
     listed = _listed(row) | {row.person_id or 0}
     met = [one for one in _together(stays, rules.RING_MINUTES) if one[1] not in listed]
@@ -189,7 +189,7 @@ def _summed(
     viewer: Viewer, met: Collection[_Together], since: datetime, until: datetime, *, through: dict[int, Contact]
 ) -> Beside:
     places = Place.objects.select_related("parent").in_bulk({place for _, _, place, *_ in met})
-    crowds = _crowds(set(places), evidence.minute(since), evidence.minute(until))
+    crowds = _crowds(set(places), whereabouts.minute(since), whereabouts.minute(until))
     by_person: dict[int, list[_Together]] = {}
     for one in met:
         if one[2] in places:

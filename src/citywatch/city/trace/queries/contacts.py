@@ -1,11 +1,12 @@
-"""Contacts and the lines of a worklist: a row, its masked name, its clocks, the steps open to the viewer."""
+"""Contacts, hand-overs, and the lines of a worklist: a row, its masked name, its clocks, the steps open to a viewer."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from citywatch.city.trace.models import HAND_OVER_MOVES, Contact
+from citywatch.city.trace.lifecycles import GIVEN_AWAY, is_hand_over
+from citywatch.city.trace.models import Case, Contact
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.lifecycle.models import Clock, WorkedModel
 from citywatch.mechanisms.lifecycle.types import Transition
@@ -57,12 +58,19 @@ def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime) -> tuple
             row,
             names.get(row.person_id, Identity()).name,  # type: ignore[attr-defined]
             tuple(clocks.get(row.pk, ())),
-            tuple(move for move in row.moves_for(viewer) if move.name not in HAND_OVER_MOVES),
+            _moves(row, viewer),
             any(clock.is_late(at) for clock in clocks.get(row.pk, ())),
             opens_case=not isinstance(row, Contact) or viewer.may(row.case.VIEW, row.case.place.path),
         )
         for row in rows
     )
+
+
+def _moves(row: WorkedModel, viewer: Viewer) -> tuple[Transition, ...]:
+    """The steps of one row alone: a hand-over moves two, and a row given away is another district's to move."""
+    if row.state in GIVEN_AWAY:
+        return ()
+    return tuple(move for move in row.moves_for(viewer) if not is_hand_over(move.name))
 
 
 def worklist(viewer: Viewer, *, kind: str = "", state: str = "") -> Any:
@@ -74,14 +82,15 @@ def worklist(viewer: Viewer, *, kind: str = "", state: str = "") -> Any:
     return rows.order_by("judged_at", "pk")
 
 
-def handed_over_to(viewer: Viewer) -> list[Any]:
-    """Contacts that other districts handed over and that wait for this viewer's answer, the longest waiting first."""
-    return list(contact_rows(viewer).select_related("from_row__place").filter(state="offered").order_by("pk"))
+def handed_over_to(viewer: Viewer, model: type[Case | Contact] = Contact) -> list[Any]:
+    """Contacts (or cases) that other districts handed over and that wait for this viewer, the longest waiting first."""
+    rows = contact_rows(viewer) if model is Contact else model.objects.visible_to(viewer).select_related("place")
+    return list(rows.select_related("from_row__place").filter(state="offered").order_by("pk"))
 
 
-def handed_over_by(viewer: Viewer, *, most: int = 50) -> list[Any]:
+def handed_over_by(viewer: Viewer, model: type[Case | Contact] = Contact, *, most: int = 50) -> list[Any]:
     """Rows of the viewer's own that went to another district, newest first, each with the row it last became."""
-    rows = Contact.objects.visible_to(viewer).filter(handed_to__isnull=False).distinct().order_by("-pk")[:most]
+    rows = model.objects.visible_to(viewer).filter(handed_to__isnull=False).distinct().order_by("-pk")[:most]
     return [
         GivenRow(row, row.handed_to.select_related("place").order_by("-pk").first())
         for row in rows.select_related("place")

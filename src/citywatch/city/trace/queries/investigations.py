@@ -9,7 +9,8 @@ from typing import Any, cast
 from django.db.models import Count, Q
 
 from citywatch.city.trace import evidence, rules
-from citywatch.city.trace.models import Case, Investigation, Link
+from citywatch.city.trace.lifecycles import GIVEN_AWAY, NOT_COUNTED
+from citywatch.city.trace.models import COUNTED, Case, Investigation, Link
 from citywatch.city.trace.queries.chains import (
     ChainTree,
     Offspring,
@@ -59,7 +60,9 @@ class Dossier:
 def investigations(viewer: Viewer) -> Any:
     """Investigations the viewer may see, open ones first, newest first, with their numbers of cases."""
     counted = (
-        seen_by(viewer).select_related("place").annotate(case_count=Count("cases", filter=~Q(cases__state="discarded")))
+        seen_by(viewer)
+        .select_related("place")
+        .annotate(case_count=Count("cases", filter=~Q(cases__state__in=NOT_COUNTED)))
     )
     return counted.order_by("state", "-opened_at")
 
@@ -87,9 +90,13 @@ def ranking(viewer: Viewer, investigation_id: int) -> list[RankedPlace]:
 def dossier(viewer: Viewer, investigation_id: int, *, at: datetime) -> Dossier:
     """An investigation's cases, contacts, chains, curve and history, as far as the viewer may see them."""
     row = investigation_row(viewer, investigation_id)
-    everyone = row.cases.exclude(state="discarded")
+    everyone = row.cases.filter(COUNTED)
     shown = list(
-        Case.objects.visible_to(viewer).filter(investigation=row).select_related("place").order_by("reported_at", "pk")
+        Case.objects.visible_to(viewer)
+        .filter(investigation=row)
+        .exclude(state__in=GIVEN_AWAY)
+        .select_related("place")
+        .order_by("reported_at", "pk")
     )
     met = list(contact_rows(viewer).filter(case__investigation=row))
     clocks = tuple(clocks_about(Case, list(everyone.values_list("pk", flat=True)), code="source-lock"))
@@ -102,7 +109,7 @@ def dossier(viewer: Viewer, investigation_id: int, *, at: datetime) -> Dossier:
         clocks=clocks,
         lock=source_lock(row),
         cases=lines(shown, viewer, at=at),
-        hidden_cases=max(0, everyone.count() - sum(case.state != "discarded" for case in shown)),
+        hidden_cases=max(0, everyone.count() - sum(case.state not in NOT_COUNTED for case in shown)),
         contacts=contact_lines,
         contact_states=dict(Counter(line.row.state for line in contact_lines)),
         late_contacts=sum(line.late for line in contact_lines),
@@ -117,10 +124,15 @@ def dossier(viewer: Viewer, investigation_id: int, *, at: datetime) -> Dossier:
 
 
 def case_counts(
-    viewer: Viewer, *, first: date | None = None, last: date | None = None, investigation_id: int | None = None
+    viewer: Viewer,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    investigation_id: int | None = None,
+    without: Collection[int] = (),
 ) -> CaseCounts:
-    """Cases (discarded ones left out) by the day they were reported, by district, occupation and classification."""
-    rows = Case.objects.visible_to(viewer).exclude(state="discarded").select_related("place")
+    """Cases (discarded ones and those `without` left out) by day reported, district, occupation, classification."""
+    rows = Case.objects.visible_to(viewer).filter(COUNTED).exclude(pk__in=without).select_related("place")
     if investigation_id is not None:
         rows = rows.filter(investigation_id=investigation_id)
     kept = [
@@ -167,27 +179,6 @@ def curve(cases: Any) -> dict[str, Any]:
     }
 
 
-def map_of(viewer: Viewer, found: Dossier, places: Sequence[RankedPlace]) -> dict[str, Any]:
-    """Cases by district, with the leading places and the published ones as points."""
-    counts = case_counts(viewer, investigation_id=found.row.pk).by_district
-    published = {point.place_id for point in found.risk_points}
-    points = [
-        {
-            "lon": one.lon,
-            "lat": one.lat,
-            "label": f"{one.rank}. {one.name}",
-            "level": "red" if one.place_id in published else "blue",
-        }
-        for one in places[:5]
-        if one.lon is not None and one.lat is not None
-    ]
-    return {
-        "areas": {code: {"value": number, "label": f"{number}"} for code, number in counts.items()},
-        "points": points,
-        "caption": "",
-    }
-
-
 def investigation_row(viewer: Viewer, investigation_id: int) -> Investigation:
     return cast("Investigation", seen_by(viewer).select_related("place").pick_one(investigation_id))
 
@@ -211,6 +202,10 @@ HISTORY: dict[str, Label] = {
     "trace.case_core": Label("核心信息已报", "Core information in"),
     "trace.case_complete": Label("初步报告完成", "First report complete"),
     "trace.case_discard": Label("排除病例", "Case discarded"),
+    "trace.case_hand_over": Label("移交外区", "Handed over to another district"),
+    "trace.case_offered": Label("外区移交，待接收", "Handed over by another district, to be accepted"),
+    "trace.case_taken_over": Label("外区已接收", "Taken over by the other district"),
+    "trace.case_sent_back": Label("被外区退回", "Sent back by the other district"),
     "trace.case_isolated": Label("登记隔离时间", "Isolation recorded"),
     "trace.case_classified": Label("更改病例分类", "Case reclassified"),
     "trace.look_back_changed": Label("更改密接追溯天数", "Look-back changed"),

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from citywatch.city.registry.queries import place_facts
-from citywatch.city.trace import evidence
+from citywatch.city.trace import whereabouts
 from citywatch.city.trace.models import RiskPoint
 from citywatch.city.trace.types import RiskPointFacts
 from citywatch.mechanisms.jurisdiction.models import Place
@@ -27,7 +27,7 @@ def risk_points(viewer: Viewer | None = None, *, investigation_id: int | None = 
             event_id=point.investigation.event_id,
             place_id=point.place_id,
             code=point.place.code,
-            name=evidence.full_name(point.place),
+            name=whereabouts.full_name(point.place),
             district_code=point.place.district_code,
             lon=point.place.lon,
             lat=point.place.lat,
@@ -47,7 +47,10 @@ def find_places(text: str, *, limit: int = 12) -> list[Any]:
     named = Q(code__startswith=wanted) | Q(name_zh__icontains=wanted) | Q(name_en__icontains=wanted)
     named |= Q(parent__name_zh__icontains=wanted, parent__kind="market")
     return list(
-        Place.objects.filter(named).exclude(kind__in=evidence.AREAS).select_related("parent").order_by("code")[:limit]
+        Place.objects.filter(named)
+        .exclude(kind__in=whereabouts.AREAS)
+        .select_related("parent")
+        .order_by("code")[:limit]
     )
 
 
@@ -60,8 +63,8 @@ def place_typed(text: str) -> list[str]:
     """The codes a person may mean by what they typed: a code, "code name", or a name."""
     wanted = text.strip()
     first = wanted.split(" ")[0]
-    exact = Place.objects.filter(code=first).exclude(kind__in=evidence.AREAS).values_list("code", flat=True)
+    exact = Place.objects.filter(code=first).exclude(kind__in=whereabouts.AREAS).values_list("code", flat=True)
     if exact:
         return list(exact)
-    named = Place.objects.filter(Q(name_zh=wanted) | Q(name_en=wanted)).exclude(kind__in=evidence.AREAS)
+    named = Place.objects.filter(Q(name_zh=wanted) | Q(name_en=wanted)).exclude(kind__in=whereabouts.AREAS)
     return list(named.values_list("code", flat=True)[:2])

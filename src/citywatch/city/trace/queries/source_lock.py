@@ -1,6 +1,6 @@
 """The sixteen hours from the first positive result to the published risk point, with what happened on the way."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +39,10 @@ class SourceLock:
 
 def source_lock(row: Investigation) -> SourceLock:
     """Read the investigation whole, whoever asks: moments name nobody."""
-    cases = list(row.cases.exclude(state="discarded").values_list("pk", flat=True))
+    # A case handed over is one person in two rows: what its first row told is not another case's telling.
+    cases: dict[int, int] = {}
+    for pk, above in row.cases.exclude(state="discarded").order_by("pk").values_list("pk", "from_row_id"):
+        cases[pk] = cases.get(above, pk)
     clocks = Clock.objects.filter(code="source-lock", subject_kind=Case._meta.label_lower, subject_id__in=cases)
     clock = clocks.order_by("started_at", "pk").first()
     began = clock.started_at if clock else evidence.first_positive_at(row)
@@ -72,7 +75,7 @@ def _verified(row: Investigation) -> datetime | None:
         return None
 
 
-def _interviews(cases: Collection[int]) -> tuple[datetime | None, datetime | None]:
+def _interviews(cases: Mapping[int, int]) -> tuple[datetime | None, datetime | None]:
     """When the first of these cases was interviewed, and when for the first time two had told of one place."""
     told: dict[str, int] = {}
     first = None
@@ -84,6 +87,6 @@ def _interviews(cases: Collection[int]) -> tuple[datetime | None, datetime | Non
     for at, case_id, body in entries.order_by("at", "pk").values_list("at", "subject_id", "body"):
         first = first or at
         for code, *_ in body.get("stays", ()):
-            if told.setdefault(code, case_id) != case_id:
+            if told.setdefault(code, cases[case_id]) != cases[case_id]:
                 return first, at
     return first, None

@@ -11,7 +11,7 @@ from typing import Any
 
 from citywatch.city.lab import queries as lab
 from citywatch.city.sense import queries as sense
-from citywatch.city.trace import evidence, rules
+from citywatch.city.trace import rules, whereabouts
 from citywatch.city.trace.models import Case, Stay, Verdict
 from citywatch.eventlog.expressions import table, visits_of
 from citywatch.mechanisms.clock import SHANGHAI, day_of, start_of
@@ -53,7 +53,7 @@ class Line:
 
     @property
     def where(self) -> Label | None:
-        return evidence.full_name(self.place) if self.place is not None else None
+        return whereabouts.full_name(self.place) if self.place is not None else None
 
     @property
     def is_open(self) -> bool:
@@ -246,7 +246,7 @@ def contradict(captured: Line, stay: Line) -> bool:
 def _against(line: Line | None) -> Label | None:
     if line is None:
         return None
-    name = evidence.full_name(line.place)
+    name = whereabouts.full_name(line.place)
     span = f"{line.from_at.astimezone(SHANGHAI):%H:%M}–{line.to_at.astimezone(SHANGHAI):%H:%M}"
     source = rules.SOURCES[line.source].label
     return Label(f"与{source.zh}不符：{span} {name.zh}", f"{source.en} says {span} {name.en}")

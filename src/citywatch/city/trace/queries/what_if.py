@@ -1,24 +1,38 @@
-"""The ranking without a chosen case or place, beside the ranking as it stands. Nothing is written."""
+"""Shared places asked one of two ways, as they stand and without a chosen case or place. Nothing is written.
 
-from collections.abc import Collection
+Backward: where were they infected (`evidence`)? Forward: where may they have spread it (`spreading`)?
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from citywatch.city.trace import evidence
-from citywatch.city.trace.models import Case
-from citywatch.city.trace.queries.investigations import investigation_row
-from citywatch.city.trace.types import RankedPlace
+from citywatch.city.trace import evidence, rules, spreading, whereabouts
+from citywatch.city.trace.models import COUNTED, Case, Investigation
+from citywatch.city.trace.queries.investigations import case_counts, investigation_row
+from citywatch.city.trace.types import RankedPlace, SpreadPlace
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 
+_DRAWN = 5
+"""How many places a map shows: few cases leave it open, so never one answer, and never twenty."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankLine:
-    """A place with its rank as asked and as it stands; None where it is not among the first, or was left out."""
+    """A place with its rank as asked and as it stands; None where it is not among the first, or was left out.
 
-    place: RankedPlace
+    `where_from` cases were there while they could be infected, `who_next` while they could infect others.
+    """
+
+    place: RankedPlace | SpreadPlace
     rank: int | None
     stands: int | None
+    where_from: int = 0
+    who_next: int = 0
     left_out: bool = False
 
     @property
@@ -39,11 +53,25 @@ class RankLine:
     def steps(self) -> int:
         return abs(self.moved)
 
+    @property
+    def rank_words(self) -> Label:
+        """Its rank as asked and, where that differs, as it stands."""
+        if self.left_out:
+            return Label(f"不计（原第{self.stands}）", f"left out (stands {self.stands})")
+        if self.rank is None:
+            return Label(f"不再是共同场所（原第{self.stands}）", f"no longer shared (stands {self.stands})")
+        if self.rank == self.stands:
+            return Label(f"第{self.rank}", f"rank {self.rank}")
+        if self.stands is None:
+            return Label(f"第{self.rank}（原未列出）", f"rank {self.rank} (not listed as it stands)")
+        return Label(f"第{self.rank}（原第{self.stands}）", f"rank {self.rank} (stands {self.stands})")
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Shared places as asked, with what was left out and how settled the answer is."""
+    """Shared places as asked, with what was left out and (backward) how settled the answer is."""
 
+    direction: str
     lines: tuple[RankLine, ...]
     power: Label | None
     without_cases: tuple[tuple[int, str], ...]
@@ -55,38 +83,129 @@ class Ranking:
         return bool(self.without_cases or self.without_places)
 
     @property
-    def places(self) -> list[RankedPlace]:
+    def is_forward(self) -> bool:
+        return self.direction == "forward"
+
+    @property
+    def places(self) -> list[Any]:
         return [line.place for line in self.lines if line.rank is not None]
 
 
 def what_if(
-    viewer: Viewer, investigation_id: int, *, without_cases: Collection[int] = (), without_places: Collection[int] = ()
+    viewer: Viewer,
+    investigation_id: int,
+    *,
+    at: datetime,
+    direction: str = "backward",
+    without_cases: Collection[int] = (),
+    without_places: Collection[int] = (),
 ) -> Ranking:
-    """Rank with these cases and places left out.
+    """Rank with these cases and places left out, in one of `rules.DIRECTIONS`.
 
     Only a case the viewer may see can be left out: the difference one case makes tells where it was.
     """
+    rules.known_direction(direction)
     row = investigation_row(viewer, investigation_id)
-    seen = Case.objects.visible_to(viewer).filter(investigation=row).exclude(state="discarded").order_by("pk")
+    seen = Case.objects.visible_to(viewer).filter(COUNTED, investigation=row).order_by("pk")
     titles = {case.pk: case.title for case in seen}
     out_cases = frozenset(pk for pk in without_cases if pk in titles)
-    named = Place.objects.select_related("parent").filter(pk__in=list(without_places)).exclude(kind__in=evidence.AREAS)
-    names = {place.pk: evidence.full_name(place) for place in named}
-    stands = evidence.ranked(row)
-    asked = stands
-    if out_cases or names:
-        asked = evidence.ranked(row, without_cases=out_cases, without_places=frozenset(names))
-    before = {one.place_id: one for one in stands}
-    now = {one.place_id for one in asked}
-    lines = [RankLine(one, one.rank, before[one.place_id].rank if one.place_id in before else None) for one in asked]
-    gone = [one for one in stands if one.place_id not in now]
-    halls = Place.objects.filter(parent_id__in=list(names)).values_list("pk", flat=True)
-    out = {*names, *halls}
-    lines += [RankLine(one, None, one.rank, left_out=one.place_id in out) for one in gone]
+    named = (
+        Place.objects.select_related("parent").filter(pk__in=list(without_places)).exclude(kind__in=whereabouts.AREAS)
+    )
+    names = {place.pk: whereabouts.full_name(place) for place in named}
+    out_places = frozenset(names)
+    stands = _ranked(direction, row, at, frozenset(), frozenset())
+    asked = _ranked(direction, row, at, out_cases, out_places) if out_cases or out_places else stands
     return Ranking(
-        tuple(lines),
-        evidence.power(row, without_cases=out_cases, without_places=frozenset(names)),
+        direction,
+        _lines(row, stands, asked, at=at, out_cases=out_cases, out_places=out_places),
+        evidence.power(row, without_cases=out_cases, without_places=out_places) if direction == "backward" else None,
         tuple((pk, titles[pk]) for pk in sorted(out_cases)),
         tuple(sorted(names.items())),
         tuple(titles.items()),
     )
+
+
+def _ranked(
+    direction: str, row: Investigation, at: datetime, out_cases: frozenset[int], out_places: frozenset[int]
+) -> Sequence[RankedPlace | SpreadPlace]:
+    if direction == "forward":
+        return spreading.ranked(row, at=at, without_cases=out_cases, without_places=out_places)
+    return evidence.ranked(row, without_cases=out_cases, without_places=out_places)
+
+
+def _lines(
+    row: Investigation,
+    stands: Sequence[RankedPlace | SpreadPlace],
+    asked: Sequence[RankedPlace | SpreadPlace],
+    *,
+    at: datetime,
+    out_cases: frozenset[int],
+    out_places: frozenset[int],
+) -> tuple[RankLine, ...]:
+    before = {one.place_id: one.rank for one in stands}
+    now = {one.place_id for one in asked}
+    halls = Place.objects.filter(parent_id__in=out_places).values_list("pk", flat=True)
+    out = out_places.union(halls)
+    where_from = _cases_at(whereabouts.exposure_windows(row), out_cases)
+    who_next = _cases_at(whereabouts.infectious_windows(row, at=at), out_cases)
+    ranks: list[tuple[RankedPlace | SpreadPlace, int | None, int | None]] = [
+        (one, one.rank, before.get(one.place_id)) for one in asked
+    ]
+    ranks += [(one, None, one.rank) for one in stands if one.place_id not in now]
+    return tuple(
+        RankLine(
+            one,
+            rank,
+            was,
+            where_from[one.place_id],
+            who_next[one.place_id],
+            left_out=rank is None and one.place_id in out,
+        )
+        for one, rank, was in ranks
+    )
+
+
+def _cases_at(windows: tuple[whereabouts.CaseWindow, ...], out_cases: frozenset[int]) -> Counter[int]:
+    """How many cases were at each place in these windows."""
+    return Counter(place for case, place in whereabouts.pairs_in(windows) if case not in out_cases)
+
+
+def map_of(
+    viewer: Viewer, investigation_id: int, ranking: Ranking, *, published: Collection[int] = ()
+) -> dict[str, Any]:
+    """Cases by district, and the leading places as points with their ranks, as asked.
+
+    Asked without a case or a place, the map is that of the same question: its counts lack the case, its ranks are the
+    changed ones with those as it stands beside them, and a place that left the first five is still drawn.
+    """
+    without = [pk for pk, _ in ranking.without_cases]
+    counts = case_counts(viewer, investigation_id=investigation_id, without=without).by_district
+    leading = [line for line in ranking.lines if min(line.rank or _DRAWN + 1, line.stands or _DRAWN + 1) <= _DRAWN]
+    return {
+        "areas": {code: {"value": number, "label": f"{number}"} for code, number in counts.items()},
+        "points": [_point(line, published) for line in leading if line.place.lon is not None],
+        "caption": str(_caption(ranking)),
+    }
+
+
+def _caption(ranking: Ranking) -> Label:
+    asked = rules.DIRECTIONS[ranking.direction]
+    if not ranking.is_what_if:
+        return asked
+    names = [Label(title, title) for _, title in ranking.without_cases] + [name for _, name in ranking.without_places]
+    return Label(
+        f"{asked.zh}，假如不计：{'、'.join(name.zh for name in names)}",
+        f"{asked.en}, what if without: {', '.join(name.en for name in names)}",
+    )
+
+
+def _point(line: RankLine, published: Collection[int]) -> dict[str, Any]:
+    place = line.place
+    return {
+        "lon": place.lon,
+        "lat": place.lat,
+        "mark": "–" if line.rank is None else f"{line.rank}",
+        "label": f"{place.name} · {line.rank_words}",
+        "level": "red" if place.place_id in published else "blue" if line.rank is not None else "",
+    }

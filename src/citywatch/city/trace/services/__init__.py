@@ -12,8 +12,11 @@ from citywatch.city.trace.services.cases import (
 )
 from citywatch.city.trace.services.contacts import CONTACT_STATES, judge_contact, move_contact, move_contacts
 from citywatch.city.trace.services.handovers import (
+    accept_case,
     accept_contact,
+    decline_case,
     decline_contact,
+    hand_over_case,
     hand_over_contact,
     hand_over_contacts,
 )
@@ -31,6 +34,7 @@ __all__ = [
     "CARD",
     "CONTACT_STATES",
     "SOURCE_LOCK",
+    "accept_case",
     "accept_contact",
     "add_case",
     "answer_captured",
@@ -39,8 +43,10 @@ __all__ = [
     "change_look_back",
     "classify_case",
     "close_investigation",
+    "decline_case",
     "decline_contact",
     "district_of",
+    "hand_over_case",
     "hand_over_contact",
     "hand_over_contacts",
     "import_contacts",

@@ -8,9 +8,8 @@ from django.db import transaction
 from citywatch.city.trace import queries, rules
 from citywatch.city.trace.models import Case, Contact
 from citywatch.city.trace.services.contacts import set_transfer_clock
-from citywatch.city.trace.services.rows import case_row
+from citywatch.city.trace.services.rows import worked_case
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.jurisdiction.models import must
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.lifecycle.services import begin
 from citywatch.mechanisms.vault.models import Person
@@ -26,8 +25,7 @@ def list_candidates(
     The log is asked again: a number that is not among the candidates is refused, whatever page it came from. Their
     district now has a reason to know them.
     """
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    case = worked_case(case_id, by)
     found = (queries.second_ring if ring == 2 else queries.beside)(by, case, at=at)
     by_person = {one.person_id: one for one in found.rows}
     _refuse_strangers(person_ids, by_person, case)

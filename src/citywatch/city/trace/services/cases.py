@@ -1,13 +1,15 @@
 """Register a case, take it on, discard it, classify it."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
 from citywatch.city.trace import rules
-from citywatch.city.trace.models import Case, Investigation
+from citywatch.city.trace.lifecycles import is_hand_over
+from citywatch.city.trace.models import COUNTED, Case, Investigation
 from citywatch.city.trace.services.contacts import judge_again
-from citywatch.city.trace.services.rows import SOURCE_LOCK, case_row, investigation_row
+from citywatch.city.trace.services.rows import SOURCE_LOCK, investigation_row, worked_case
 from citywatch.mechanisms.clock import day_of, start_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.journal import services as journal
@@ -104,11 +106,21 @@ def move_case(case_id: int, move: str, *, by: Viewer, at: datetime, because: str
     """Take a case one step on, or discard it with a reason.
 
     The discarded case that began an episode hands the source clock to the next positive of the episode, as from then.
+    Every district that had handed it over is told so in its journal; its row stays closed as handed over.
     """
-    case = case_row(case_id, by)
+    case = worked_case(case_id, by)
+    if is_hand_over(move):
+        raise Refusal(
+            "A hand-over names the other district; use “Hand over” or answer the one that waits.",
+            zh="移交须选择接收区；请使用“移交”，或对待接收的移交作答。",
+        )
     locking = any(clock.code == SOURCE_LOCK and clock.running for clock in clocks_of(case))
     advance(case, move, by=by, at=at, because=because)
-    if locking and case.state == "discarded":
+    if case.state != "discarded":
+        return
+    for row in _given_by(case):
+        journal.record("trace.case_discard", place=row.place, by=by, at=at, because=because, subject=row, case=case.pk)
+    if locking:
         _hand_on_source_clock(case)
 
 
@@ -120,8 +132,7 @@ def isolate_case(
 
     Contacts nobody has acted on are judged anew; gives how many became close and how many no longer are.
     """
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    case = worked_case(case_id, by)
     if isolated_at > at:
         raise Refusal(
             "Isolation lies in the future; give the moment it began.", zh="隔离时间晚于现在；请填写实际时间。"
@@ -152,9 +163,8 @@ def isolate_case(
 
 @transaction.atomic
 def classify_case(case_id: int, *, classification: str, by: Viewer, at: datetime, because: str) -> None:
-    """Change a case's classification, with a reason."""
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    """Change a case's classification, with a reason; in every district that had handed it over too."""
+    case = worked_case(case_id, by)
     if classification not in rules.CLASSIFICATIONS:
         known = ", ".join(rules.CLASSIFICATIONS)
         raise Refusal(f"{classification!r} is not a classification; use one of {known}.", zh="请选择列表中的病例分类。")
@@ -162,18 +172,28 @@ def classify_case(case_id: int, *, classification: str, by: Viewer, at: datetime
         raise Refusal(
             "A new classification needs a reason; write one sentence.", zh="更改病例分类须填写理由；请写一句话。"
         )
-    before, case.classification = case.classification, classification
-    case.save(update_fields=["classification"])
-    journal.record(
-        "trace.case_classified",
-        place=case.place,
-        by=by,
-        at=at,
-        because=because,
-        subject=case,
-        before=before,
-        after=classification,
-    )
+    for row in (case, *_given_by(case)):
+        before, row.classification = row.classification, classification
+        row.save(update_fields=["classification"])
+        journal.record(
+            "trace.case_classified",
+            place=row.place,
+            by=by,
+            at=at,
+            because=because,
+            subject=row,
+            before=before,
+            after=classification,
+        )
+
+
+def _given_by(case: Case) -> Iterator[Case]:
+    """The rows of this case in the districts that handed it over, the last first."""
+    above = case.from_row_id
+    while above is not None:
+        row = Case.objects.select_related("place").get(pk=above)
+        yield row
+        above = row.from_row_id
 
 
 def _begins_episode(hazard: str, at: datetime) -> bool:
@@ -185,6 +205,6 @@ def _begins_episode(hazard: str, at: datetime) -> bool:
 def _hand_on_source_clock(case: Case) -> None:
     within = case.reported_at, case.reported_at + timedelta(days=rules.EPISODE_DAYS)
     later = Case.objects.filter(hazard=case.hazard, reported_at__range=within).exclude(sample_barcode="")
-    heir = later.exclude(state="discarded").select_related("place").order_by("reported_at", "pk").first()
+    heir = later.filter(COUNTED).select_related("place").order_by("reported_at", "pk").first()
     if heir is not None:
         start_clock(SOURCE_LOCK, heir, at=heir.reported_at)

@@ -7,7 +7,8 @@ from typing import cast
 from django.db import transaction
 
 from citywatch.city.trace import rules
-from citywatch.city.trace.models import HAND_OVER_MOVES, Case, Contact
+from citywatch.city.trace.lifecycles import GIVEN_AWAY, is_hand_over
+from citywatch.city.trace.models import Case, Contact
 from citywatch.city.trace.services.rows import contact_row
 from citywatch.city.trace.types import BulkOutcome, ContactTold, NotMoved
 from citywatch.mechanisms.clock import day_of
@@ -72,7 +73,7 @@ def move_contact(contact_id: int, move: str, *, by: Viewer, at: datetime, becaus
     A hand-over changes two rows and has verbs of its own: see `handovers`.
     """
     contact = contact_row(contact_id, by)
-    if move in HAND_OVER_MOVES:
+    if is_hand_over(move):
         raise Refusal(
             "A hand-over names the other district; use “Hand over” or answer the one that waits.",
             zh="移交须选择接收区；请使用“移交”，或对待接收的移交作答。",
@@ -198,7 +199,7 @@ def _kind_now(told: str, first_at: datetime, last_at: datetime, case: Case) -> s
 
 def _listed_already(case: Case, person: Person) -> Contact | None:
     """This person's row under the case: the one being worked, whichever district works it."""
-    rows = Contact.objects.filter(case=case, person=person).exclude(state__in=("handed_over", "declined"))
+    rows = Contact.objects.filter(case=case, person=person).exclude(state__in=GIVEN_AWAY)
     return cast("Contact | None", rows.select_related("place").first())
 
 

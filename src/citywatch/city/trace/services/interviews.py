@@ -11,7 +11,7 @@ from citywatch.city.trace import rules
 from citywatch.city.trace.models import Case, Contact, Stay, Verdict
 from citywatch.city.trace.queries import captured_at
 from citywatch.city.trace.services.contacts import judge_again, keep_contact
-from citywatch.city.trace.services.rows import case_row
+from citywatch.city.trace.services.rows import case_row, worked_case
 from citywatch.city.trace.types import ContactTold, CoreTold, InterviewKept, StayTold
 from citywatch.mechanisms.errors import Conflict, NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
@@ -42,8 +42,7 @@ def record_interview(
     fell ill, or that it never did. A `draft`, saved while the case still talks, stops no clock at all. A stay that
     names its `row` corrects that one.
     """
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    case = worked_case(case_id, by)
     if case.state == "discarded":
         raise Conflict(
             f"Case {case.title} was discarded; reopen it by registering the case again.",
@@ -82,8 +81,7 @@ def record_interview(
 @transaction.atomic
 def remove_stay(case_id: int, stay_id: int, *, by: Viewer, at: datetime) -> None:
     """Take back a stay that was told or entered by mistake; what it said stays in the journal."""
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    case = worked_case(case_id, by)
     stay = Stay.objects.select_related("visited").filter(case=case, pk=stay_id).first()
     if stay is None:
         return  # removed already
@@ -192,8 +190,7 @@ def answer_captured(
     Confirmed or corrected, the visit becomes a stay; denied, it does not, and the timeline shows the contradiction.
     Said again, the later answer replaces the earlier one and the stay made of it.
     """
-    case = case_row(case_id, by)
-    must(by, "trace.investigate", case.place)
+    case = worked_case(case_id, by)
     if said not in rules.SAID:
         raise Refusal(f"{said!r} is not an answer; use {', '.join(rules.SAID)}.", zh="请选择属实、时间有误或不在场。")
     if said == "corrected" and really is None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from citywatch.city.trace import rules
+from citywatch.city.trace.lifecycles import GIVEN_AWAY
 from citywatch.city.trace.models import Case, Investigation, Link
 from citywatch.city.trace.types import CaseListed, ImportOutcome, LinkListed
 from citywatch.mechanisms.clock import day_of, start_of
@@ -51,7 +52,7 @@ def import_line_list(
         )
         if not dry_run:
             begin(investigation, "trace.investigation_opened", by=by, at=at, because="imported", event=None)
-    known = {case.label: case for case in investigation.cases.all()} if investigation.pk else {}
+    known = {case.label: case for case in investigation.cases.exclude(state__in=GIVEN_AWAY)} if investigation.pk else {}
     fresh: list[Case] = []
     changed: list[tuple[Case, list[str]]] = []
     for row in rows:
@@ -107,7 +108,7 @@ def import_contacts(
             f"There is no imported line list {title!r} in {place.name_en}; import the line list first.",
             zh=f"{place.name_zh}没有名为“{title}”的病例名单；请先导入病例名单。",
         )
-    cases = {case.label: case for case in investigation.cases.all()}
+    cases = {case.label: case for case in investigation.cases.exclude(state__in=GIVEN_AWAY)}
     _refuse_unknown(rows, cases)
     known = {
         (link.infector_id, link.infectee_id): link

@@ -2,8 +2,12 @@
 
 from typing import cast
 
+from citywatch.city.registry.queries import city_place
+from citywatch.city.trace.lifecycles import GIVEN_AWAY
 from citywatch.city.trace.models import Case, Contact, Investigation
-from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.errors import Conflict
+from citywatch.mechanisms.jurisdiction.models import Place, must
+from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.lifecycle.services import clock_rule
 
@@ -21,6 +25,18 @@ def case_row(case_id: int, by: Viewer) -> Case:
     return cast("Case", rows.pick_one(case_id))
 
 
+def worked_case(case_id: int, by: Viewer) -> Case:
+    """The case, for somebody who works it now: its district's, and not while it is on the way to another."""
+    case = case_row(case_id, by)
+    must(by, "trace.investigate", case.place)
+    if case.state in {"offered", *GIVEN_AWAY}:
+        raise Conflict(
+            f"Case {case.title} is “{case.state_label.en}”; only the district that has accepted it works on it.",
+            zh=f"病例{case.title}当前为“{case.state_label.zh}”；由已接收的区负责处理。",
+        )
+    return case
+
+
 def investigation_row(investigation_id: int, by: Viewer) -> Investigation:
     rows = Investigation.objects.visible_to(by).select_related("place")
     return cast("Investigation", rows.pick_one(investigation_id))
@@ -34,3 +50,8 @@ def contact_row(contact_id: int, by: Viewer) -> Contact:
 def limit_hours(code: str) -> float:
     """A clock's limit in hours, for pages that print it."""
     return clock_rule(code).limit.total_seconds() / 3600
+
+
+def tracing() -> Viewer:
+    """The machine that moves a row where another district's answer moves it."""
+    return machine("trace", place=city_place(), abilities=["trace.investigate", "trace.view"])

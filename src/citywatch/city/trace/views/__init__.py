@@ -1,6 +1,15 @@
 """Pages of tracing: investigations and their dossiers, cases and interviews, contacts, risk points."""
 
-from citywatch.city.trace.views.cases import beside, case, case_move, classify, identity, isolate
+from citywatch.city.trace.views.cases import (
+    beside,
+    case,
+    case_answer,
+    case_hand_over,
+    case_move,
+    classify,
+    identity,
+    isolate,
+)
 from citywatch.city.trace.views.contacts import contact_answer, contact_judge, contact_move, contacts, contacts_move
 from citywatch.city.trace.views.interviews import captured, interview, interview_line, places
 from citywatch.city.trace.views.investigations import (
@@ -11,12 +20,15 @@ from citywatch.city.trace.views.investigations import (
     open_investigation,
     publish,
     risk_points,
+    status,
 )
 
 __all__ = [
     "beside",
     "captured",
     "case",
+    "case_answer",
+    "case_hand_over",
     "case_move",
     "classify",
     "contact_answer",
@@ -36,4 +48,5 @@ __all__ = [
     "places",
     "publish",
     "risk_points",
+    "status",
 ]

@@ -1,11 +1,13 @@
 """What every page of tracing asks of a request, and where it sends people on."""
 
 from datetime import datetime
+from typing import TypedDict
 
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from citywatch.mechanisms import clock
 from citywatch.mechanisms.clock import SHANGHAI
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -17,6 +19,19 @@ def viewer_of(request: HttpRequest) -> Viewer:
     """Who is asking."""
     viewer: Viewer = request.viewer  # type: ignore[attr-defined]
     return viewer
+
+
+class Told(TypedDict):
+    """Who acts, when and why: what every verb of tracing is told."""
+
+    by: Viewer
+    at: datetime
+    because: str
+
+
+def told(request: HttpRequest) -> Told:
+    """The person at the screen, city time, and the reason that was sent (empty where none was)."""
+    return Told(by=viewer_of(request), at=clock.now(), because=request.POST.get("because", ""))
 
 
 def number(request: HttpRequest, name: str) -> int:

@@ -11,7 +11,7 @@ from citywatch.city.registry import reference
 from citywatch.city.registry.access import signed_in
 from citywatch.city.registry.queries import districts
 from citywatch.city.trace import queries, rules, services
-from citywatch.city.trace.views.asked import moment, numbers, to, viewer_of
+from citywatch.city.trace.views.asked import moment, numbers, to, told, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label
@@ -46,9 +46,7 @@ def classify(request: HttpRequest, case_id: int) -> HttpResponse:
     services.classify_case(
         case_id,
         classification=request.POST.get("classification", ""),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return to("trace:case", case_id)
 
@@ -60,10 +58,28 @@ def case_move(request: HttpRequest, case_id: int) -> HttpResponse:
     services.move_case(
         case_id,
         request.POST.get("move", ""),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
+    return to("trace:case", case_id)
+
+
+@require_POST
+@signed_in("trace.investigate")
+def case_hand_over(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Hand a case to another district."""
+    services.hand_over_case(case_id, request.POST.get("to", ""), **told(request))
+    return to("trace:case", case_id)
+
+
+@require_POST
+@signed_in("trace.investigate")
+def case_answer(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Accept a case that another district handed over, or send it back with a reason."""
+    who = told(request)
+    if request.POST.get("move") == "decline":
+        services.decline_case(case_id, **who)
+    else:
+        services.accept_case(case_id, by=who["by"], at=who["at"])
     return to("trace:case", case_id)
 
 
@@ -94,7 +110,10 @@ def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None
             "classifications": rules.CLASSIFICATIONS.items(),
             "kinds": rules.KINDS.items(),
             "grounds": rules.GROUNDS,
-            "may_investigate": viewer.may("trace.investigate", row.place.path),
+            "may_investigate": queries.may_work(viewer, row),
+            "may_answer": row.state == "offered" and viewer.may("trace.investigate", row.place.path),
+            "other_row": queries.other_row(row),
+            "shared": queries.shared_places(viewer, row, at=at),
             "may_open": bool(row.person_id) and viewer.may_anywhere("vault.open"),
             "shows_investigation": queries.may_see_investigation(viewer, row),
         },
@@ -119,9 +138,7 @@ def isolate(request: HttpRequest, case_id: int) -> HttpResponse:
     services.isolate_case(
         case_id,
         isolated_at=moment(request, "isolated_at"),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return to("trace:case", case_id)
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from citywatch.city.registry.access import signed_in
 from citywatch.city.registry.queries import districts
 from citywatch.city.trace import queries, rules, services
-from citywatch.city.trace.views.asked import PER_PAGE, back, numbers, viewer_of
+from citywatch.city.trace.views.asked import PER_PAGE, back, numbers, told, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label
@@ -52,9 +52,7 @@ def contact_move(request: HttpRequest, contact_id: int) -> HttpResponse:
     services.move_contact(
         contact_id,
         request.POST.get("move", ""),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return back(request, reverse("trace:contacts"))
 
@@ -101,8 +99,6 @@ def contact_judge(request: HttpRequest, contact_id: int) -> HttpResponse:
         kind=request.POST.get("kind", ""),
         ground=request.POST.get("ground", ""),
         through=next(iter(numbers([request.POST.get("through", "")])), None),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return back(request, reverse("trace:contacts"))

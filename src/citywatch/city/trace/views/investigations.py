@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from citywatch.city.registry.access import signed_in
-from citywatch.city.trace import queries, services
-from citywatch.city.trace.views.asked import PER_PAGE, number, numbers, to, viewer_of
+from citywatch.city.trace import queries, rules, services
+from citywatch.city.trace.types import RankedPlace
+from citywatch.city.trace.views.asked import PER_PAGE, number, numbers, to, told, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.lifecycle.services import clock_rule
 
@@ -30,6 +31,8 @@ def investigations(request: HttpRequest) -> HttpResponse:
             "clocks": queries.source_clocks(viewer_of(request))[:3],
             "late_contacts": queries.late_contacts(viewer_of(request), at=at),
             "counts": queries.case_counts(viewer_of(request)),
+            "waiting": queries.lines(queries.cases_waiting(viewer_of(request)), viewer_of(request), at=at),
+            "given": queries.cases_given(viewer_of(request)),
         },
     )
 
@@ -38,35 +41,38 @@ def investigations(request: HttpRequest) -> HttpResponse:
 @signed_in("trace.open")
 def open_investigation(request: HttpRequest, event_id: int) -> HttpResponse:
     """Open the investigation of a verified event (or go to the one already open)."""
-    number = services.open_investigation(
-        event_id, by=viewer_of(request), at=clock.now(), because=request.POST.get("because", "")
-    )
+    number = services.open_investigation(event_id, **told(request))
     return to("trace:investigation", number)
 
 
 @require_GET
 @signed_in("trace.view")
 def investigation(request: HttpRequest, investigation_id: int) -> HttpResponse:
-    """The dossier; `without_case` and `without_place` in its address leave those out of the ranking."""
-    viewer = viewer_of(request)
+    """The dossier; its address says which way places are ranked, and which cases and places are left out."""
+    viewer, at = viewer_of(request), clock.now()
     ranking = queries.what_if(
         viewer,
         investigation_id,
+        at=at,
+        direction=request.GET.get("direction", "backward"),
         without_cases=numbers(request.GET.getlist("without_case")),
         without_places=numbers(request.GET.getlist("without_place")),
     )
-    found = queries.dossier(viewer, investigation_id, at=clock.now())
+    found = queries.dossier(viewer, investigation_id, at=at)
+    published = {point.place_id for point in found.risk_points}
     shown = {
         "dossier": found,
         "ranking": ranking,
         "toggles": _toggles(request, ranking),
-        "published": {point.place_id for point in found.risk_points},
+        "directions": rules.DIRECTIONS.items(),
+        "least": rules.LEAST_MINUTES,
+        "published": published,
         "may_publish": viewer.may_anywhere("trace.publish") and not found.row.is_done,
-        "map": queries.map_of(viewer, found, ranking.places),
+        "map": queries.map_of(viewer, investigation_id, ranking, published=published),
         "ranking_chart": _ranking_chart(ranking.lines[:5]),
     }
     if request.headers.get("HX-Target") == "places":
-        return render(request, "trace/ranking.html", shown)
+        return render(request, "trace/ranking.html", shown | {"alone": True})
     address = {node.case_id: reverse("trace:case", args=[node.case_id]) for node in found.chains.nodes if node.opens}
     shown |= {
         "may_look_back": viewer.may("trace.open", found.row.place.path) and not found.row.is_done,
@@ -83,9 +89,7 @@ def publish(request: HttpRequest, investigation_id: int) -> HttpResponse:
     services.publish_risk_point(
         investigation_id,
         number(request, "place_id"),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return to("trace:investigation", investigation_id)
 
@@ -97,9 +101,7 @@ def look_back(request: HttpRequest, investigation_id: int) -> HttpResponse:
     services.change_look_back(
         investigation_id,
         number(request, "days"),
-        by=viewer_of(request),
-        at=clock.now(),
-        because=request.POST.get("because", ""),
+        **told(request),
     )
     return to("trace:investigation", investigation_id)
 
@@ -108,9 +110,7 @@ def look_back(request: HttpRequest, investigation_id: int) -> HttpResponse:
 @signed_in("trace.open")
 def investigation_move(request: HttpRequest, investigation_id: int) -> HttpResponse:
     """Close an investigation."""
-    services.close_investigation(
-        investigation_id, by=viewer_of(request), at=clock.now(), because=request.POST.get("because", "")
-    )
+    services.close_investigation(investigation_id, **told(request))
     return to("trace:investigation", investigation_id)
 
 
@@ -129,30 +129,43 @@ def risk_points(request: HttpRequest) -> HttpResponse:
     )
 
 
+@require_GET
+@signed_in("trace.view")
+def status(request: HttpRequest) -> HttpResponse:
+    """How many people of the city were exposed, by level and day; numbers alone, so the same for whoever may trace."""
+    found = queries.city_status(at=clock.now())
+    lines = [{"label": label, "people": found.people[level]} for level, label in rules.STATUSES.items()]
+    return render(request, "trace/status.html", {"found": found, "status": lines, "days": found.days[::-1]})
+
+
 def _ranking_chart(lines: Sequence[queries.RankLine]) -> dict[str, Any]:
-    compared = [line for line in lines if line.rank is not None and line.place.ratio is not None]
+    places = [(line, line.place) for line in lines if line.rank is not None]
+    compared = [(line, place) for line, place in places if isinstance(place, RankedPlace) and place.ratio is not None]
 
     def figures(values: Iterable[float | None]) -> list[float]:
         return [round(value, 2) for value in values if value is not None]  # where one is known, all three are
 
     return {
-        "names": [str(line.own_name) for line in compared],
-        "values": figures(line.place.ratio for line in compared),
-        "low": figures(line.place.ratio_low for line in compared),
-        "high": figures(line.place.ratio_high for line in compared),
+        "names": [str(line.own_name) for line, _ in compared],
+        "values": figures(place.ratio for _, place in compared),
+        "low": figures(place.ratio_low for _, place in compared),
+        "high": figures(place.ratio_high for _, place in compared),
     }
 
 
-def _toggles(request: HttpRequest, ranking: queries.Ranking) -> dict[str, dict[int, str]]:
+def _toggles(request: HttpRequest, ranking: queries.Ranking) -> dict[str, Any]:
     """For every case and place the address that leaves it out, or takes it in again; an address is all there is."""
     cases, places = {pk for pk, _ in ranking.without_cases}, {pk for pk, _ in ranking.without_places}
 
-    def address(without_cases: set[int], without_places: set[int]) -> str:
-        said = [f"without_case={pk}" for pk in sorted(without_cases)]
+    def address(without_cases: set[int], without_places: set[int], direction: str = ranking.direction) -> str:
+        said = [] if direction == "backward" else [f"direction={direction}"]
+        said += [f"without_case={pk}" for pk in sorted(without_cases)]
         said += [f"without_place={pk}" for pk in sorted(without_places)]
         return f"{request.path}?{'&'.join(said)}" if said else request.path
 
     return {
+        "none": address(set(), set()),
+        "directions": {code: address(cases, places, code) for code in rules.DIRECTIONS},
         "cases": {pk: address(cases ^ {pk}, places) for pk, _ in ranking.cases},
         "places": {
             pk: address(cases, places ^ {pk}) for pk in {line.place.place_id for line in ranking.lines} | places

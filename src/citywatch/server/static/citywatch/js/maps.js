@@ -144,9 +144,10 @@ class CityMap {
 
   place(points) {
     this.points.clearLayers();
-    for (const { lon, lat, label, level, url } of points) {
+    for (const { lon, lat, label, level, url, mark } of points) {
       const known = LEVELS.includes(level);
-      const icon = L.divIcon({ html: shapeOf(known ? level : "blue"), className: `map-point ${known ? `map-point-${level}` : ""}`, iconSize: [0, 0] });
+      const shape = shapeOf(known ? level : "blue");
+      const icon = L.divIcon({ html: mark ? element("span", {}, shape, element("b", { class: "map-mark" }, mark)) : shape, className: `map-point ${known ? `map-point-${level}` : ""}`, iconSize: [0, 0] });
       const marker = L.marker([lat, lon], { icon, keyboard: Boolean(url) }).addTo(this.points);
       marker.bindTooltip(element("span", {}, label ?? ""), { offset: [10, 0] });
       if (!url) marker.getElement().setAttribute("role", "img");

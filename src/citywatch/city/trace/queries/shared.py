@@ -1,0 +1,55 @@
+"""The places a case shares with others of its investigation, each with the question it is a candidate for."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from citywatch.city.trace import whereabouts
+from citywatch.city.trace.models import Investigation, Stay
+from citywatch.city.trace.queries.timeline import may_see_records
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPlace:
+    """A place of the case: whether it was there while it could be infected, while it could infect, and the others."""
+
+    place_id: int
+    name: Label
+    where_from: bool
+    who_next: bool
+    exposed_there: int
+    infectious_there: int
+
+
+def shared_places(viewer: Viewer, row: Any, *, at: datetime) -> tuple[SharedPlace, ...]:
+    """Those where another case was too, the most shared first; only told ones for whoever may not see records.
+
+    Counted over the whole investigation, whoever asks: numbers name nobody.
+    """
+    if row.investigation_id is None:
+        return ()
+    investigation = Investigation.objects.get(pk=row.investigation_id)
+    exposed = whereabouts.pairs_in(whereabouts.exposure_windows(investigation))
+    infectious = whereabouts.pairs_in(whereabouts.infectious_windows(investigation, at=at))
+    others = [Counter(place for case, place in pairs if case != row.pk) for pairs in (exposed, infectious)]
+    own = {place for case, place in exposed | infectious if case == row.pk and others[0][place] + others[1][place]}
+    if not may_see_records(viewer, row):
+        told = Stay.objects.filter(case=row).values_list("visited_id", "visited__parent_id")
+        own &= {place for pair in told for place in pair}
+    places = Place.objects.exclude(kind__in=whereabouts.AREAS).select_related("parent").in_bulk(own)
+    found = [
+        SharedPlace(
+            pk,
+            whereabouts.full_name(place),
+            (row.pk, pk) in exposed,
+            (row.pk, pk) in infectious,
+            others[0][pk],
+            others[1][pk],
+        )
+        for pk, place in places.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.exposed_there - one.infectious_there, one.place_id)))
