@@ -14,8 +14,17 @@ from django.core.checks import run_checks
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.journal import guards
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Account, Place
+from citywatch.mechanisms.receipts import services as receipts
+from citywatch.mechanisms.receipts.models import Receipt
+from citywatch.mechanisms.vault import keyring
+from citywatch.mechanisms.vault import services as vault
+from citywatch.mechanisms.vault.models import Person
+from citywatch.mechanisms.vault.sealing import SealBroken
+from citywatch.server import keeping
 
 _SAFE_WAL = (3, 51, 3)
 _AT_THE_PROXY = {"security.W004", "security.W008"}  # TLS, and the promise to keep it, end at the proxy in front
@@ -114,18 +123,13 @@ def _accounts() -> Finding:
 
 
 def _triggers() -> Finding:
-    if connection.vendor == "sqlite":
-        wanted, asked = 2, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'journal_entry'"
-    else:
-        wanted, asked = 1, "SELECT count(*) FROM pg_trigger WHERE tgname = 'journal_no_change' AND tgenabled = 'O'"
-    with connection.cursor() as cursor:
-        cursor.execute(asked)
-        (found,) = cursor.fetchone()
+    gone = guards.missing()
     return Finding(
         "The database itself refuses changes to the journal",
-        found == wanted,
-        "Somebody took the triggers away: find out who, run `citywatch verify-journal`, then put them back with "
-        "`citywatch manage migrate --fake journal 0001` and `citywatch manage migrate journal`.",
+        not gone,
+        f"Somebody took away, disabled or rewrote {', '.join(gone)}: find out who, run `citywatch verify-journal "
+        "--heads`, then put them back: drop what is left of them, `citywatch manage migrate --fake journal 0001` and "
+        "`citywatch manage migrate journal`.",
     )
 
 
@@ -135,6 +139,38 @@ def _chain() -> Finding:
         "The journal's chain holds",
         broken is None,
         f"It breaks at {broken}: keep this machine as it is; compare with a backup.",
+    )
+
+
+def _keys_open() -> Finding:
+    """The newest of what is sealed opens: the folder of keys belongs to this database."""
+    wrong = ""
+    try:
+        person = Person.objects.filter(wrapped_key__isnull=False).order_by("-pk").first()
+        if person is not None:
+            keyring.unwrap(
+                person.wrapped_key, master=vault.MASTER, generation=person.generation,
+                bound_to=vault.key_bound(person.pseudonym),
+            )  # fmt: skip
+        receipt = Receipt.objects.filter(destroyed_at__isnull=True).order_by("-pk").first()
+        if receipt is not None:
+            receipts.body_of(receipt)
+    except SealBroken as error:
+        wrong = str(error)
+    return Finding(
+        "The keys open what is sealed",
+        not wrong,
+        f"{wrong} Put back the folder of keys that belongs to this database, from its backup.",
+    )
+
+
+def _past_their_time() -> Finding:
+    late = keeping.overdue(clock.now())
+    told = ", ".join(f"{count} of {code}" for code, count in late.items()) or "nothing"
+    return Finding(
+        f"Past its time and still here: {told}",
+        not late,
+        "Is the worker running? `citywatch retention --run` destroys it now; `citywatch retention` says what it is.",
     )
 
 
@@ -170,6 +206,8 @@ CHECKS = (
     _accounts,
     _triggers,
     _chain,
+    _keys_open,
+    _past_their_time,
     _engine,
     _settings,
 )

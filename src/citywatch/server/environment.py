@@ -11,6 +11,7 @@
 | ALLOWED_HOSTS | host names of production, comma separated | |
 | CITYWATCH_CIPHER | aes or sm4 | aes |
 | CITYWATCH_ENGINE | duckdb or spark://host:port | duckdb |
+| CITYWATCH_HEADS | a second folder for the journal's heads, best of another machine | |
 """
 
 import os
@@ -35,6 +36,7 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     cipher: str
     engine: str
+    heads: Path | None
 
     @property
     def moves_clock(self) -> bool:
@@ -66,4 +68,5 @@ def read() -> Environment:
         allowed_hosts=tuple(host for host in get("ALLOWED_HOSTS", "").split(",") if host),
         cipher=get("CITYWATCH_CIPHER", "aes"),
         engine=get("CITYWATCH_ENGINE", "duckdb"),
+        heads=Path(get("CITYWATCH_HEADS", "")).resolve() if get("CITYWATCH_HEADS", "") else None,
     )

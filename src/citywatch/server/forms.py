@@ -12,7 +12,7 @@ from citywatch.city.sense import services as sense
 from citywatch.city.sense import streams
 from citywatch.interop.tables.read import read_table
 from citywatch.mechanisms.errors import NotFound, Refusal
-from citywatch.mechanisms.forms.services import Decode, Outcome, decode_json
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, decode_json, submit_message
 from citywatch.mechanisms.forms.types import Form, Problem, Row
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -56,20 +56,33 @@ def submit(
     at: datetime,
 ) -> Outcome:
     """Hand a message to the area whose form it is, decoded as its channel says."""
-    submit_to = lab.submit if form(form_code).code in lab_definitions.BY_CODE else sense.submit
+    return submit_message(
+        message(
+            form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
+            at=at,
+        )
+    )  # fmt: skip
+
+
+def message(
+    form_code: str,
+    body: bytes,
+    *,
+    channel: str,
+    site: Place,
+    source: str,
+    message_id: str,
+    sent_at: datetime,
+    by: Viewer,
+    at: datetime,
+) -> Message:
+    """A message as the area whose form it is lets it in, to be submitted alone or by `submit_messages`."""
+    of_area = lab.message if form(form_code).code in lab_definitions.BY_CODE else sense.message
     _, decode = DECODERS[form_code, channel]
-    return submit_to(
-        form_code,
-        body,
-        channel=channel,
-        site=site,
-        source=source,
-        message_id=message_id,
-        sent_at=sent_at,
-        by=by,
-        at=at,
-        decode=decode,
-    )
+    return of_area(
+        form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
+        at=at, decode=decode,
+    )  # fmt: skip
 
 
 def decode_table(asked: Form) -> Decode:

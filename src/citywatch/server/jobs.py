@@ -2,10 +2,12 @@
 
 from datetime import date, timedelta
 
+from django.conf import settings
+
 from citywatch.city.sense import services as sense
 from citywatch.eventlog import crowds, window
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.journal import export
+from citywatch.mechanisms.journal import export, heads
 from citywatch.server import wiring
 from citywatch.server.forms import DECODERS
 
@@ -25,22 +27,38 @@ def finish_receipts() -> int:
     return sense.finish_unfinished(decoders=DECODERS, at=clock.now())
 
 
-def compact(closed: date | None = None) -> int:
-    """Merge the many small segments of days up to `closed` (by default those two days old), and lay visits out.
+def export_heads() -> str | None:
+    """Write the journal's new ends down outside the database, if there are any, in every place named for them."""
+    return heads.export(settings.CITYWATCH_HEADS, at=clock.now())
 
-    Last the newest days as bare columns, from which the source of an outbreak is counted in a second; they may be
-    deleted at any time (`eventlog.window`).
-    """
-    log = export.store()
+
+def compact(closed: date | None = None) -> int:
+    """Merge the many small segments of days up to `closed` (by default those two days old), and lay visits out."""
     closed = closed or clock.today() - _CLOSED_AFTER
+    merged = merge_days(closed)
+    lay_out_visits(closed)
+    return merged
+
+
+def merge_days(closed: date) -> int:
+    """Merge the many small segments of days up to `closed`."""
+    log = export.store()
     merged = 0
     for table in ("counts", "entries"):
         for day, segments in log.days(table).items():
             if day <= closed and segments > 1:
                 merged += log.compact(table, day)
     merged += sum(log.close(day) for day in log.days("visits") if day <= closed)
-    log.roll_up(closed)
     log.sweep(older_than=timedelta(hours=1))
+    return merged
+
+
+def lay_out_visits(closed: date) -> None:
+    """Write down who was where in the days up to `closed`, last as bare columns, which count a source in a second.
+
+    Both are derived and may be deleted at any time (`eventlog.window`): without them the same questions take longer.
+    """
+    log = export.store()
+    log.roll_up(closed)
     if crowds.COMPILED:
         window.refresh(log.root, log.pin(), days=_LAID_BARE)
-    return merged

@@ -21,6 +21,7 @@ CITYWATCH_KEYS = HOME / "keys"
 CITYWATCH_LOG = HOME / "log"
 CITYWATCH_CIPHER = ENVIRONMENT.cipher
 CITYWATCH_ENGINE = ENVIRONMENT.engine
+CITYWATCH_HEADS = [HOME / "heads", *([ENVIRONMENT.heads] if ENVIRONMENT.heads else [])]
 CITY_CLOCK_MOVES = ENVIRONMENT.moves_clock
 DEMO = MODE == "demo"
 DRILL = MODE == "drill"
@@ -43,10 +44,11 @@ def _database() -> dict[str, Any]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "citywatch.sqlite3",
             # Rollback journal, not WAL: SQLite before 3.51.3 can corrupt a WAL database with two connections.
+            # EXTRA, not FULL: else a power cut can bring the deleted journal back and undo the last transaction.
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;",
+                "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA cache_size=-65536;",
             },
         }
     url = urlsplit(ENVIRONMENT.database_url)

@@ -45,9 +45,10 @@ def retry() -> int:
 
 
 def _react(entries: list[Entry]) -> None:
+    by = _reactions()
     for entry in entries:
         for reaction in REACTIONS[entry.kind]:
-            reacting.attempt(reaction, entry, by=_reactions())
+            reacting.attempt(reaction, entry, by=by)
 
 
 def _reactions() -> Viewer:

@@ -216,13 +216,13 @@ def test_an_unknown_form_is_refused_naming_those_that_exist(send):
 
 
 def test_a_killed_worker_leaves_a_receipt_that_is_finished_once(send, viewers, monkeypatch):
-    from citywatch.mechanisms.forms import services as mechanism
+    from citywatch.mechanisms.forms import storing
 
     def killed(*args, **kwargs):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mechanism, "_store", killed)
+        patch.setattr(storing, "store", killed)
         with pytest.raises(KeyboardInterrupt):
             send("symptom-registration", message(symptom(1), symptom(2, age="x")))
     assert Receipt.objects.get().state == "received"
@@ -320,7 +320,7 @@ def test_a_date_beyond_every_calendar_waits_with_a_reason_and_the_others_are_sto
 
 
 def test_a_receipt_the_system_fails_on_stops_no_other_and_says_why(send, viewers, monkeypatch):
-    from citywatch.mechanisms.forms import services as mechanism
+    from citywatch.mechanisms.forms import storing
     from citywatch.mechanisms.journal.models import Entry
 
     site = Place.objects.get(code="110106018-C01")
@@ -329,14 +329,14 @@ def test_a_receipt_the_system_fails_on_stops_no_other_and_says_why(send, viewers
             message(symptom(number)), source="test", message_id=f"left-{number}", channel="api",
             form="symptom-registration", place=site, sent_at=NOON, at=NOON,
         )  # fmt: skip
-    store, broken = mechanism._store, [True]
+    store, broken = storing.store, [True]
 
-    def sometimes(form, rows, **more):
-        if broken and more["receipt"].message_id == "left-1":
+    def sometimes(messages):
+        if broken and messages[0].receipt.message_id == "left-1":
             raise ArithmeticError("no room\nDETAIL: 张甲1")
-        return store(form, rows, **more)
+        return store(messages)
 
-    monkeypatch.setattr(mechanism, "_store", sometimes)
+    monkeypatch.setattr(storing, "store", sometimes)
     later = NOON + timedelta(minutes=5)
     assert [sense.finish_unfinished(forms.DECODERS, later) for _ in range(3)] == [1, 0, 0]
     left = Receipt.objects.get(message_id="left-1")

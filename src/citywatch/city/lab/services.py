@@ -9,7 +9,7 @@ from django.db import transaction
 from citywatch.city.lab.definitions import form
 from citywatch.city.lab.models import Sample
 from citywatch.mechanisms.forms import services as forms
-from citywatch.mechanisms.forms.services import Decode, Outcome, decode_json
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, decode_json
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place, must
@@ -33,19 +33,30 @@ def submit(
     decode: Decode = decode_json,
 ) -> Outcome:
     """Receive results from a laboratory; only who holds `lab.result` there may send them."""
-    must(by, "lab.result", site)
     return forms.submit_message(
-        form(form_code),
-        body,
-        decode=decode,
-        channel=channel,
-        site=site,
-        source=source,
-        message_id=message_id,
-        sent_at=sent_at,
-        by=by,
-        at=at,
-    )
+        message(
+            form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
+            at=at, decode=decode,
+        )
+    )  # fmt: skip
+
+
+def message(
+    form_code: str,
+    body: bytes,
+    *,
+    channel: str,
+    site: Place,
+    source: str,
+    message_id: str,
+    sent_at: datetime,
+    by: Viewer,
+    at: datetime,
+    decode: Decode = decode_json,
+) -> Message:
+    """A laboratory's message, to be submitted alone or among others; refused without `lab.result` there."""
+    must(by, "lab.result", site)
+    return Message(form(form_code), body, decode, channel, site, source, message_id, sent_at, by, at)
 
 
 @transaction.atomic

@@ -27,7 +27,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.receipts import services as receipts
 from citywatch.mechanisms.receipts.models import Receipt
-from citywatch.mechanisms.vault.services import surrogates
+from citywatch.mechanisms.vault.services import find_many, surrogates
 
 FEED = "visits"
 COLUMNS = ("id_number", "place_code", "time_in", "time_out")
@@ -193,8 +193,10 @@ _STAGERS = {"parquet": _stage_parquet, "arrow": _stage_arrow, "ndjson": _stage_l
 def _identify(files: duckdb.DuckDBPyConnection, at: datetime) -> None:
     """Judge every row: whose it is, where it was, and what is wrong with it."""
     asked = [row[0] for row in files.execute("SELECT DISTINCT id_number FROM came WHERE id_number <> ''").fetchall()]
-    sound = [number for number in asked if is_resident_number(number) or looks_like_other_document(number)]
-    people = surrogates(sound, at=at)
+    people = find_many(asked)  # who is known has a sound number
+    unknown = [number for number in asked if number not in people]
+    sound = [number for number in unknown if is_resident_number(number) or looks_like_other_document(number)]
+    people |= surrogates(sound, at=at)
     codes = [row[0] for row in files.execute("SELECT DISTINCT place_code FROM came").fetchall()]
     places = dict(Place.objects.filter(code__in=[code for code in codes if code]).values_list("code", "pk"))
     _register(files, "people", "id_number", "person", people)

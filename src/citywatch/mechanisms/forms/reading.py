@@ -24,6 +24,11 @@ _MOMENT = re.compile(
     r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?[ T]*"
     r"([0-9]{1,2})[:：时]([0-9]{1,2})分?(?:[:：]([0-9]{1,2})(?:\.0+)?)?"
 )
+_NAMES = {"name", "guardian_name"}
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_UNSEEN = re.compile("[\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")  # two names that look the same are one
+_HAN = re.compile("[\u4e00-\u9fff]")
+_NOT_CHINESE = re.compile("[^\u4e00-\u9fff\u3000-\u303f\uff00-\uffef0-9A-Za-z ,.:;()·-]")
 _MISSING = Label("必填项未填写；请补填。", "is missing; fill it in.")
 _BAD_ID = Label(
     "证件号码校验不通过；请对照证件逐位核对（表格请将该列设为文本格式）。",
@@ -142,9 +147,9 @@ def _plain(value: object) -> object:
 
 
 def _text(question: Question, text: str) -> str:
-    if any(ord(ch) < 32 and ch not in "\n\t" for ch in text):
+    if _CONTROL.search(text) or (question.is_identity and _UNSEEN.search(text)):
         raise _Bad(_NUL.zh, _NUL.en)
-    if "\ufffd" in text or "锟斤拷" in text:
+    if "\ufffd" in text or "锟斤拷" in text or _was_misread(text):
         raise _Bad(
             "含有乱码；请检查文件编码后重发。",
             "holds characters damaged by a wrong encoding; check the file's encoding and send it again.",
@@ -156,9 +161,28 @@ def _text(question: Question, text: str) -> str:
         if not identifiers.is_resident_number(number) and not identifiers.looks_like_other_document(number):
             raise _Bad(_BAD_ID.zh, _BAD_ID.en)
         return number
+    if question.name in _NAMES:
+        return identifiers.tidy_name(text)
     if question.name == "phone" and not identifiers.is_phone(text):
         raise _Bad(_BAD_PHONE.zh, _BAD_PHONE.en)
     return text
+
+
+def _was_misread(text: str) -> bool:
+    """UTF-8 that somebody opened as GBK or as Latin script and saved again: 寮犱笁 for 张三.
+
+    Only where the whole text turns back into Chinese characters: no true name or sentence does that by chance.
+    """
+    if text.isascii():
+        return False
+    for encoding in ("gb18030", "latin-1", "cp1252"):
+        try:
+            meant = text.encode(encoding).decode()
+        except UnicodeError:
+            continue
+        if meant != text and _HAN.search(meant) and not _NOT_CHINESE.search(meant):
+            return True
+    return False
 
 
 def _number(question: Question, text: str) -> float:

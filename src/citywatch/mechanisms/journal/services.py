@@ -65,12 +65,19 @@ def record(
 
 def record_many(drafts: Sequence[Draft], *, by: Viewer) -> list[Entry]:
     """Append entries in order to this writer's chain, in one statement."""
+    return record_each([(draft, by) for draft in drafts])
+
+
+def record_each(drafts: Sequence[tuple[Draft, Viewer]]) -> list[Entry]:
+    """Append what several viewers did, in order, to this writer's chain, in one statement."""
+    if not drafts:
+        return []
     writer = _writer()
     with transaction.atomic():
         last = Entry.objects.filter(writer=writer).order_by("-seq").values_list("seq", "digest").first()
         seq, previous = last or (0, genesis(writer))
         entries = []
-        for draft in drafts:
+        for draft, by in drafts:
             seq += 1
             entry = Entry(
                 writer=writer,
@@ -170,14 +177,14 @@ def follow(
                 take_turn(follower)
                 cursor, _ = Cursor.objects.get_or_create(follower=follower, writer=writer)
                 unread = Entry.objects.filter(writer=writer, seq__gt=cursor.seq, seq__lte=head)
-                part = list(unread.select_related("place").order_by("seq")[:chunk])
+                part = list(unread.order_by("seq").values_list("pk", "seq", "kind")[:chunk])
                 if not part:
                     break
-                wanted = [entry for entry in part if kinds is None or entry.kind in kinds]
+                wanted = [pk for pk, _, kind in part if kinds is None or kind in kinds]
                 if wanted:
-                    handle(wanted)
+                    handle(list(Entry.objects.select_related("place").filter(pk__in=wanted).order_by("seq")))
                     seen += len(wanted)
-                after = cursor.seq = part[-1].seq
+                after = cursor.seq = part[-1][1]
                 cursor.save(update_fields=["seq"])
     return seen
 

@@ -10,7 +10,10 @@ from citywatch.mechanisms.jurisdiction.models import JurisdictionModel
 
 
 class Receipt(JurisdictionModel):
-    """One inbound message or file, as it came."""
+    """One inbound message or file, as it came, sealed under a key of its own.
+
+    When its time is over the key and the bytes are destroyed; hash, source, times and counts stay as the proof.
+    """
 
     VIEW: ClassVar[str] = "receipt.view"
 
@@ -25,6 +28,9 @@ class Receipt(JurisdictionModel):
     form = models.CharField(max_length=40)
     digest = models.CharField(max_length=64)
     sealed = models.BinaryField()
+    wrapped_key = models.BinaryField(null=True)
+    generation = models.PositiveSmallIntegerField(default=1)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField()
     sent_at = models.DateTimeField()
     state = models.CharField(max_length=12, choices=State.choices, default=State.RECEIVED, db_index=True)
@@ -55,9 +61,12 @@ class QuarantinedRow(JurisdictionModel):
     receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="quarantine")
     number = models.PositiveIntegerField()
     sealed = models.BinaryField()
+    wrapped_key = models.BinaryField(null=True)
+    generation = models.PositiveSmallIntegerField(default=1)
     why_zh = models.TextField()
     why_en = models.TextField()
     settled_at = models.DateTimeField(null=True, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["receipt", "number"], name="receipt_quarantined_once")]

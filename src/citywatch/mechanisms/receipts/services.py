@@ -2,19 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from citywatch.mechanisms.errors import Conflict, Refusal
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
-from citywatch.mechanisms.vault.sealing import key_named, seal, unseal
+from citywatch.mechanisms.vault import keyring
+from citywatch.mechanisms.vault.sealing import seal, unseal
 
+MASTER = "receipts"
 MAX_BYTES = 64 * 1024 * 1024
 _LONGEST_ID = 120
+
+
+class Gone(Refusal):
+    """What was sent is no longer here: its retention clock ran out."""
+
+    status = 410
 
 
 class SameKeyOtherContent(Conflict):
@@ -44,7 +55,7 @@ def take(
                 "form": form,
                 "place": place,
                 "digest": digest,
-                "sealed": _seal(body, f"{source}.{message_id}"),
+                **_sealed(body, bound_to(source, message_id)),
                 "received_at": at,
                 "sent_at": sent_at,
             },
@@ -59,11 +70,48 @@ def take(
     return receipt, new
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message as it came."""
+
+    body: bytes
+    source: str
+    message_id: str
+    channel: str
+    form: str
+    place: Place
+    sent_at: datetime
+    at: datetime
+
+
+def take_new(arrived: Sequence[Arrived]) -> list[Receipt] | None:
+    """Store the bytes of many messages in one statement; None, and nothing stored, unless `take` would find all new."""
+    if any(len(one.body) > MAX_BYTES for one in arrived):
+        return None
+    fresh = [
+        Receipt(
+            source=one.source,
+            message_id=one.message_id,
+            channel=one.channel,
+            form=one.form,
+            place=one.place,
+            digest=hashlib.sha256(one.body).hexdigest(),
+            **_sealed(one.body, bound_to(one.source, one.message_id)),
+            received_at=one.at,
+            sent_at=one.sent_at,
+        )
+        for one in arrived
+    ]
+    try:
+        with transaction.atomic():
+            return Receipt.objects.bulk_create(fresh, batch_size=500)
+    except IntegrityError:
+        return None
+
+
 def body_of(receipt: Receipt) -> bytes:
-    """The bytes as they came."""
-    return unseal(
-        receipt.sealed, key=key_named("receipts"), bound_to=f"receipts.receipt.{receipt.source}.{receipt.message_id}"
-    )
+    """The bytes as they came. Refuses when their time was over and they were destroyed."""
+    return _opened(receipt, bound_to(receipt.source, receipt.message_id))
 
 
 def close(receipt: Receipt, *, rows: int, stored: int, duplicate: int, quarantined: int) -> None:
@@ -71,6 +119,29 @@ def close(receipt: Receipt, *, rows: int, stored: int, duplicate: int, quarantin
     receipt.rows, receipt.stored, receipt.duplicate, receipt.quarantined = rows, stored, duplicate, quarantined
     receipt.state = Receipt.State.PROCESSED
     receipt.save(update_fields=["rows", "stored", "duplicate", "quarantined", "state"])
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What became of a receipt's rows."""
+
+    rows: int
+    stored: int
+    duplicate: int
+    quarantined: int
+
+
+def close_many(counted: Iterable[tuple[Receipt, Count]]) -> None:
+    """`close` for many receipts, those with the same count in one statement."""
+    alike: dict[Count, list[Receipt]] = defaultdict(list)
+    for receipt, count in counted:
+        alike[count].append(receipt)
+    for count, receipts in alike.items():
+        state = Receipt.State.PROCESSED
+        Receipt.objects.filter(pk__in=[one.pk for one in receipts]).update(state=state, **asdict(count))
+        for receipt in receipts:
+            receipt.rows, receipt.stored, receipt.duplicate = count.rows, count.stored, count.duplicate
+            receipt.quarantined, receipt.state = count.quarantined, state
 
 
 def refuse(receipt: Receipt, why: str) -> None:
@@ -88,11 +159,7 @@ def quarantine(receipt: Receipt, rows: Iterable[tuple[int, Mapping[str, str], La
             number=number,
             why_zh=why.zh,
             why_en=why.en,
-            sealed=seal(
-                json.dumps(dict(values), ensure_ascii=False).encode(),
-                key=key_named("receipts"),
-                bound_to=f"receipts.quarantinedrow.{receipt.pk}.{number}",
-            ),
+            **_sealed(json.dumps(dict(values), ensure_ascii=False).encode(), row_bound_to(receipt.pk, number)),
         )
         for number, values, why in rows
     ]
@@ -101,8 +168,7 @@ def quarantine(receipt: Receipt, rows: Iterable[tuple[int, Mapping[str, str], La
 
 def values_of(row: QuarantinedRow) -> dict[str, str]:
     """The quarantined row's values, for the person who mends it."""
-    bound = f"receipts.quarantinedrow.{row.receipt_id}.{row.number}"
-    values: dict[str, str] = json.loads(unseal(row.sealed, key=key_named("receipts"), bound_to=bound))
+    values: dict[str, str] = json.loads(_opened(row, row_bound_to(row.receipt_id, row.number)))
     return values
 
 
@@ -131,7 +197,7 @@ def _keep_conflict(first: Receipt, body: bytes, digest: str, *, form: str, chann
             "form": form,
             "place": first.place,
             "digest": digest,
-            "sealed": _seal(body, f"{first.source}.{message_id}"),
+            **_sealed(body, bound_to(first.source, message_id)),
             "received_at": at,
             "sent_at": at,
             "state": Receipt.State.REFUSED,
@@ -140,5 +206,30 @@ def _keep_conflict(first: Receipt, body: bytes, digest: str, *, form: str, chann
     )
 
 
-def _seal(body: bytes, name: str) -> bytes:
-    return seal(body, key=key_named("receipts"), bound_to=f"receipts.receipt.{name}")
+def bound_to(source: str, message_id: str) -> str:
+    """What a receipt's bytes and key are bound to."""
+    return f"receipts.receipt.{source}.{message_id}"
+
+
+def row_bound_to(receipt_id: int, number: int) -> str:
+    """What a quarantined row's values and key are bound to."""
+    return f"receipts.quarantinedrow.{receipt_id}.{number}"
+
+
+def _sealed(plain: bytes, bound: str) -> dict[str, Any]:
+    """The columns that hold a value under a key of its own."""
+    key, wrapped, generation = keyring.own_key(master=MASTER, bound_to=bound)
+    return {"sealed": seal(plain, key=key, bound_to=bound), "wrapped_key": wrapped, "generation": generation}
+
+
+def _opened(row: Receipt | QuarantinedRow, bound: str) -> bytes:
+    if row.destroyed_at is not None:
+        raise Gone(
+            f"What was sent here was destroyed on {row.destroyed_at:%Y-%m-%d} when its time was over; its hash and "
+            "counts remain. Ask the sender for it.",
+            zh=f"原始内容已于 {row.destroyed_at:%Y-%m-%d} 到期销毁，仅保留校验值和计数；如需查看请联系报送单位。",
+        )
+    if row.wrapped_key is None:  # written before values had keys of their own; `citywatch rotate-keys` gives them one
+        return unseal(row.sealed, key=keyring.master_key(MASTER, keyring.FIRST), bound_to=bound)
+    key = keyring.unwrap(row.wrapped_key, master=MASTER, generation=row.generation, bound_to=bound)
+    return unseal(row.sealed, key=key, bound_to=bound)

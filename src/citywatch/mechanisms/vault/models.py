@@ -3,16 +3,20 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from citywatch.mechanisms.jurisdiction.models import JurisdictionModel
 
 
 class Person(models.Model):
-    """Somebody, known by a dense number inside and a pseudonym in the journal. Without its key the identity is gone."""
+    """Somebody, known by a dense number inside and a pseudonym in the journal. Without its key the identity is gone.
+
+    `generation` says which master key wraps this person's own key.
+    """
 
     pseudonym = models.CharField(max_length=40, unique=True)
     wrapped_key = models.BinaryField(null=True)
+    generation = models.PositiveSmallIntegerField(default=1)
     enrolled_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -74,3 +78,29 @@ class KnownAt(JurisdictionModel):
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.relation} {self.place_id}"
+
+
+class LegalHold(JurisdictionModel):
+    """An order to keep what the clocks would destroy: of one person, or of everybody known at a place and below it.
+
+    It ends by its day or by being lifted; both stay on record.
+    """
+
+    VIEW: ClassVar[str] = "vault.hold"
+
+    person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
+    because = models.TextField()
+    ordered_by = models.CharField(max_length=120)
+    placed_by = models.CharField(max_length=64)
+    placed_at = models.DateTimeField()
+    until = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(because="") & ~Q(ordered_by=""), name="hold_says_why_and_by_whom"),
+            models.CheckConstraint(condition=Q(until__gt=F("placed_at")), name="hold_ends_after_it_begins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Hold {self.pk} until {self.until:%Y-%m-%d}"

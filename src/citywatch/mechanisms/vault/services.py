@@ -3,7 +3,8 @@
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +16,12 @@ from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.vault import keyring
 from citywatch.mechanisms.vault.models import BlindIndex, KnownAt, Person, SealedIdentity
-from citywatch.mechanisms.vault.sealing import blind, blind_many, key_named, seal, unseal
+from citywatch.mechanisms.vault.sealing import blind, blind_many, seal, unseal
 from citywatch.mechanisms.vault.types import Identity
 
+MASTER = "vault"
 _PARAMETERS = 5000  # of one query: SQLite takes 32,766
 
 CONFLICT = Label(
@@ -31,7 +34,15 @@ class IdentityConflict(Refusal):
     """The ID number already belongs to somebody with another name; people are never merged on their own."""
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody as they were named at a moment, and the places (with the relation) that now have a reason to know."""
+
+    identity: Identity
+    known_at: tuple[tuple[Place, str], ...]
+    at: datetime
+
+
 def enrol_many(
     identities: Sequence[Identity],
     *,
@@ -39,27 +50,34 @@ def enrol_many(
     at: datetime,
     homes: Sequence[Place | None] | None = None,
 ) -> list[Person | None]:
-    """Find or make the person behind each identity; None where an ID number is already another name's.
+    """`enrol_each` of people who came at once: `known_at` lists the places that have a reason to know all of them.
 
-    `known_at` lists the places (with the relation) that now have a reason to know all of them; `homes` gives, one for
-    one, the home place that has a reason to know each. A surrogate, whose name was not known yet, learns it here.
+    `homes` gives, one for one, the home place that has a reason to know each.
     """
+    everywhere = tuple(known_at)
+    at_home = zip(identities, homes or [None] * len(identities), strict=True)
+    return enrol_each(
+        [Arrival(identity, (*everywhere, (home, "home")) if home else everywhere, at) for identity, home in at_home]
+    )
+
+
+@transaction.atomic
+def enrol_each(arrivals: Sequence[Arrival]) -> list[Person | None]:
+    """Find or make the person behind each arrival, in order; None where an ID number is already another name's.
+
+    A surrogate, whose name was not known yet, learns it here.
+    """
+    identities = [one.identity for one in arrivals]
     ids = [blind(i.id_number, purpose="id_number") if i.id_number else "" for i in identities]
     names = [blind(i.name, purpose="name") if i.name else "" for i in identities]
     pairs = [blind(f"{i.name}\x00{i.phone}", purpose="name_phone") if i.phone else "" for i in identities]
-    by_id = {
-        row.blind: row
-        for row in BlindIndex.objects.filter(kind="id_number", blind__in=filter(None, ids)).select_related("person")
-    }
-    by_pair = {
-        row.blind: row.person
-        for row in BlindIndex.objects.filter(kind="name_phone", blind__in=filter(None, pairs)).select_related("person")
-    }
+    by_id = {row.blind: row for row in _rows_of("id_number", ids)}
+    by_pair = {row.blind: row.person for row in _rows_of("name_phone", pairs)}
     people: list[Person | None] = []
     fresh: list[Person] = []
     index: list[BlindIndex] = []
     named: list[BlindIndex] = []
-    for id_blind, name_blind, pair in zip(ids, names, pairs, strict=True):
+    for one, id_blind, name_blind, pair in zip(arrivals, ids, names, pairs, strict=True):
         known = by_id.get(id_blind) if id_blind else None
         if known is not None and name_blind and known.name_blind != name_blind:
             if known.name_blind:
@@ -70,7 +88,7 @@ def enrol_many(
                 named.append(known)
         person = known.person if known else (by_pair.get(pair) if not id_blind else None)
         if person is None:
-            person = _new_person(at)
+            person = _new_person(one.at)
             fresh.append(person)
         if id_blind and known is None:
             by_id[id_blind] = BlindIndex(kind="id_number", blind=id_blind, name_blind=name_blind, person=person)
@@ -83,11 +101,9 @@ def enrol_many(
     BlindIndex.objects.bulk_create(index, batch_size=500)
     if named:
         BlindIndex.objects.bulk_update(named, ["name_blind"], batch_size=500)
-    _remember(identities, people, fresh, at)
-    everywhere = list(known_at)
-    wanted = {(p.pk, place.pk, relation) for p in people if p for place, relation in everywhere}
-    wanted |= {(p.pk, home.pk, "home") for p, home in zip(people, homes or [], strict=bool(homes)) if p and home}
-    _write_known(wanted)
+    _remember(arrivals, people, fresh)
+    told = zip(people, arrivals, strict=True)
+    _write_known({(p.pk, place.pk, relation) for p, one in told if p for place, relation in one.known_at})
     return people
 
 
@@ -98,7 +114,7 @@ def surrogates(id_numbers: Collection[str], *, at: datetime) -> dict[str, int]:
     A person made here is a pseudonym and a keyed hash. Nothing is sealed, and the name stays open until somebody states
     it.
     """
-    blinds = dict(zip(id_numbers, blind_many(id_numbers, purpose="id_number"), strict=True))
+    blinds = _blinds(id_numbers)
     found = _found_by_id(list(blinds.values()))
     fresh = [mark for mark in dict.fromkeys(blinds.values()) if mark not in found]
     if fresh:
@@ -106,11 +122,38 @@ def surrogates(id_numbers: Collection[str], *, at: datetime) -> dict[str, int]:
     return {number: found[mark] for number, mark in blinds.items()}
 
 
+def find_many(id_numbers: Collection[str]) -> dict[str, int]:
+    """`find` for many: the numbers of those who are known."""
+    blinds = _blinds(id_numbers)
+    found = _found_by_id(list(blinds.values()))
+    return {number: found[mark] for number, mark in blinds.items() if mark in found}
+
+
+def _blinds(id_numbers: Collection[str]) -> dict[str, str]:
+    return dict(zip(id_numbers, blind_many(id_numbers, purpose="id_number"), strict=True))
+
+
+def _rows_of(kind: str, marks: Iterable[str]) -> Iterator[BlindIndex]:
+    """The rows of the index with these marks, and their people."""
+    asked = list(dict.fromkeys(filter(None, marks)))
+    for start in range(0, len(asked), _PARAMETERS):
+        part = asked[start : start + _PARAMETERS]
+        yield from BlindIndex.objects.filter(kind=kind, blind__in=part).select_related("person")
+
+
 def _found_by_id(marks: Sequence[str]) -> dict[str, int]:
+    """Ask in plain SQL: the ORM takes longer to write the question of a city's visitors than the database to answer."""
     found: dict[str, int] = {}
-    for start in range(0, len(marks), _PARAMETERS):
-        part = BlindIndex.objects.filter(kind="id_number", blind__in=marks[start : start + _PARAMETERS])
-        found.update(part.values_list("blind", "person_id"))
+    table = connection.ops.quote_name(BlindIndex._meta.db_table)
+    with connection.cursor() as cursor:
+        for start in range(0, len(marks), _PARAMETERS):
+            part = marks[start : start + _PARAMETERS]
+            holes = ", ".join(["%s"] * len(part))
+            cursor.execute(
+                f"SELECT blind, person_id FROM {table} WHERE kind = 'id_number' AND blind IN ({holes})",  # noqa: S608 - our own names
+                part,
+            )
+            found.update(cursor.fetchall())
     return found
 
 
@@ -119,22 +162,25 @@ def _make_surrogates(marks: Sequence[str], at: datetime) -> dict[str, int]:
     before = Person.objects.aggregate(last=Max("pk"))["last"] or 0
     people = [_pseudonym_and_key() for _ in marks]
     enrolled = connection.ops.adapt_datetimefield_value(at)
-    _insert(Person, ["pseudonym", "wrapped_key", "enrolled_at"], [(*person, enrolled) for person in people])
+    columns = ["pseudonym", "wrapped_key", "generation", "enrolled_at"]
+    _insert(Person, columns, [(*person, enrolled) for person in people])
     ids = dict(Person.objects.filter(pk__gt=before).values_list("pseudonym", "pk"))
-    made = {mark: ids[pseudonym] for mark, (pseudonym, _) in zip(marks, people, strict=True)}
+    made = {mark: ids[pseudonym] for mark, (pseudonym, *_) in zip(marks, people, strict=True)}
     rows = [("id_number", mark, "", pk) for mark, pk in made.items()]
     _insert(BlindIndex, ["kind", "blind", "name_blind", "person_id"], rows)
     return made
 
 
-def _insert(model: type[models.Model], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
+) -> None:
     """Values as the database takes them: both drivers adapt text, numbers and bytes alike."""
     by_attname = {field.attname: str(field.column) for field in model._meta.concrete_fields}
     names = ", ".join(connection.ops.quote_name(by_attname[column]) for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {otherwise}", rows)  # noqa: S608 - our own names
 
 
 def enrol(identity: Identity, *, place: Place, relation: str, at: datetime) -> Person:
@@ -151,11 +197,8 @@ def make_known(people: Collection[Person], *, at_places: Iterable[tuple[Place, s
 
 
 def _write_known(wanted: Collection[tuple[int, int, str]]) -> None:
-    KnownAt.objects.bulk_create(
-        [KnownAt(person_id=person, place_id=place, relation=relation) for person, place, relation in sorted(wanted)],
-        batch_size=500,
-        ignore_conflicts=True,
-    )
+    if wanted:
+        _insert(KnownAt, ["person_id", "place_id", "relation"], sorted(wanted), "ON CONFLICT DO NOTHING")
 
 
 @transaction.atomic
@@ -209,51 +252,59 @@ def says_nothing_new(person_id: int, identity: Identity) -> bool:
 
 
 def _new_person(at: datetime) -> Person:
-    pseudonym, wrapped = _pseudonym_and_key()
-    return Person(pseudonym=pseudonym, wrapped_key=wrapped, enrolled_at=at)
+    pseudonym, wrapped, generation = _pseudonym_and_key()
+    return Person(pseudonym=pseudonym, wrapped_key=wrapped, generation=generation, enrolled_at=at)
 
 
-def _pseudonym_and_key() -> tuple[str, bytes]:
+def _pseudonym_and_key() -> tuple[str, bytes, int]:
+    """A new pseudonym, its own key wrapped, and the generation of the master that wraps it."""
     pseudonym = f"p-{secrets.token_hex(12)}"
-    key = secrets.token_bytes(32)
-    return pseudonym, seal(key, key=key_named("vault"), bound_to=f"vault.person.key.{pseudonym}")
+    _, wrapped, generation = keyring.own_key(master=MASTER, bound_to=key_bound(pseudonym))
+    return pseudonym, wrapped, generation
 
 
-def _remember(
-    identities: Sequence[Identity], people: Sequence[Person | None], fresh: Sequence[Person], at: datetime
-) -> None:
+def _remember(arrivals: Sequence[Arrival], people: Sequence[Person | None], fresh: Sequence[Person]) -> None:
     """Seal each identity that says something new about its person; one whose key was destroyed stays forgotten."""
     told: dict[int, dict[str, str]] = defaultdict(dict)
     new = {person.pk for person in fresh}
     for pk, known in _read([p.pk for p in people if p and p.pk not in new]).items():
         told[pk] = known.known()
     rows = []
-    for identity, person in zip(identities, people, strict=True):
+    for one, person in zip(arrivals, people, strict=True):
+        identity = one.identity
         if person is None or person.wrapped_key is None or identity.known().items() <= told[person.pk].items():
             continue
         told[person.pk] |= identity.known()
         text = json.dumps(identity.known(), ensure_ascii=False).encode()
         sealed = seal(text, key=_key_of(person), bound_to=_bound(person))
-        rows.append(SealedIdentity(person=person, sealed=sealed, recorded_at=at))
+        rows.append(SealedIdentity(person=person, sealed=sealed, recorded_at=one.at))
     SealedIdentity.objects.bulk_create(rows, batch_size=500)
 
 
 def _read(ids: Sequence[int]) -> dict[int, Identity]:
     """Later statements add to and replace earlier ones. A person whose key was destroyed reads as empty."""
     merged: dict[int, dict[str, str]] = defaultdict(dict)
-    for row in SealedIdentity.objects.filter(person_id__in=ids).select_related("person").order_by("pk"):
-        if row.person.wrapped_key is None:
-            continue
-        merged[row.person_id] |= json.loads(
-            unseal(bytes(row.sealed), key=_key_of(row.person), bound_to=_bound(row.person))
-        )
+    asked = list(dict.fromkeys(ids))
+    for start in range(0, len(asked), _PARAMETERS):
+        part = SealedIdentity.objects.filter(person_id__in=asked[start : start + _PARAMETERS])
+        for row in part.select_related("person").order_by("pk"):
+            if row.person.wrapped_key is None:
+                continue
+            merged[row.person_id] |= json.loads(
+                unseal(bytes(row.sealed), key=_key_of(row.person), bound_to=_bound(row.person))
+            )
     return {pk: Identity(**merged[pk]) for pk in ids}
 
 
 def _key_of(person: Person) -> bytes:
-    return unseal(
-        bytes(person.wrapped_key or b""), key=key_named("vault"), bound_to=f"vault.person.key.{person.pseudonym}"
+    return keyring.unwrap(
+        person.wrapped_key, master=MASTER, generation=person.generation, bound_to=key_bound(person.pseudonym)
     )
+
+
+def key_bound(pseudonym: str) -> str:
+    """What a person's wrapped key is bound to."""
+    return f"vault.person.key.{pseudonym}"
 
 
 def _bound(person: Person) -> str:

@@ -19,6 +19,7 @@ from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.services import machine
+from citywatch.server import jobs
 from citywatch.server.demo import desk
 from citywatch.server.demo.story import Setting
 from citywatch.server.replay.folder import Message
@@ -46,6 +47,7 @@ def send(
             progress((day - clock.day_of(after)).days, days, day.isoformat())
 
     sent = sender.send(after=after, until=until, progress=tell)
+    jobs.lay_out_visits(clock.day_of(until) - timedelta(days=1))
     root = registry.city_place()
     journal.record("demo.advanced", place=root, by=machine("demo", place=root, abilities=[]), at=until)
     export.catch_up()

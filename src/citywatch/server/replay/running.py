@@ -10,6 +10,7 @@ from django.db import connection
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
+from citywatch.server import jobs
 from citywatch.server.replay import joining
 from citywatch.server.replay.folder import Folder
 from citywatch.server.replay.investigating import Investigators
@@ -55,7 +56,7 @@ def replay(
         _hurry()
     at = begun = joining.join(folder)
     until = min(until or folder.scenario.ends, folder.scenario.ends)
-    sender = Sender(folder, Watching(pace), hands or Investigators(folder.interviews))
+    sender = Sender(folder, Watching(pace), hands or Investigators(folder.interviews), asked=speed is not None)
     sender.near_until = at + timedelta(days=3) if grave_since(at - timedelta(days=3), at) else None
     clocked = _Clocked(at, speed)
     messages = 0
@@ -73,6 +74,7 @@ def replay(
     finally:
         if speed is not None and at > begun:
             joining.mark_sent(folder, at)
+    jobs.lay_out_visits(clock.day_of(at) - timedelta(days=1))
     return Replayed(begun, at, messages, time.monotonic() - started)
 
 

@@ -10,13 +10,13 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal, Protocol
 
-from django.db import transaction
-
 from citywatch.city.registry import queries as registry
 from citywatch.city.sense.visits import take_visits
 from citywatch.city.warn import services as warn
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
+from citywatch.mechanisms.forms.services import Message as Incoming
+from citywatch.mechanisms.forms.services import submit_messages
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
@@ -93,6 +93,8 @@ class Sender:
     watching: Watching = field(default_factory=Watching)
     hands: Hands = field(default_factory=NoHands)
     near_until: datetime | None = None
+    asked: bool = False
+    """Whether people look on, so that each night visits are laid out for their questions; else once, at the end."""
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -129,7 +131,7 @@ class Sender:
             run = self._run(messages, done, due)
             self._messages(run)
             done += len(run)
-            if run and run[-1].form == LAB:
+            if run and _may_be_positive(run[-1]):
                 reached = max(reached, run[-1].at - timedelta.resolution)  # a stop at that very moment still comes
                 wiring.catch_up()
                 self._look_closer(run[-1].at)  # a positive may bring the next stop nearer
@@ -146,21 +148,19 @@ class Sender:
 
     @staticmethod
     def _run(messages: Sequence[Message], start: int, until: datetime) -> Sequence[Message]:
-        """The next messages to send together: up to a moment, or with the first laboratory result among them."""
+        """The next messages to send together: up to a moment, or with the first positive result among them."""
         end = start
         while end < len(messages) and messages[end].at <= until and end - start < _AT_ONCE:
             end += 1
-            if messages[end - 1].form == LAB:
+            if _may_be_positive(messages[end - 1]):
                 break
         return messages[start:end]
 
     def _messages(self, messages: Sequence[Message]) -> None:
         if messages:
-            with transaction.atomic():
-                for message in messages:
-                    self._message(message)
+            submit_messages([self._let_in(message) for message in messages])
 
-    def _message(self, message: Message) -> None:
+    def _let_in(self, message: Message) -> Incoming:
         site = self.places.get(message.site)
         if site is None:
             raise Refusal(
@@ -168,7 +168,7 @@ class Sender:
             )
         abilities = ["sense.submit", *(["lab.result"] if message.form == LAB else [])]
         try:
-            forms.submit(
+            return forms.message(
                 message.form, message.body, channel="api", site=site, source=site.code, message_id=message.message_id,
                 sent_at=message.at, by=machine(f"sender:{site.code}", place=site, abilities=abilities), at=message.at,
             )  # fmt: skip
@@ -190,7 +190,9 @@ class Sender:
         if moment in set(self.watching.moments(day, near=near)):
             warn.watch(at=moment)
             if moment == clock.start_of(day) + NIGHTLY:
-                jobs.compact(closed=day)
+                jobs.merge_days(day)
+                if self.asked:
+                    jobs.lay_out_visits(day)
             self._look_closer(moment)
         self.hands.act(moment)
 
@@ -207,6 +209,11 @@ def grave_since(since: datetime, until: datetime) -> bool:
         found.filter(kind="warn.proposal_raised", body__level__in=grave).exists()
         or found.filter(kind="warn.proposal_level_raised", body__after__in=grave).exists()
     )
+
+
+def _may_be_positive(message: Message) -> bool:
+    """Whether a message tells of a positive sample: what it wakes must not wait for the messages behind it."""
+    return message.form == LAB and b'"positive"' in message.body
 
 
 def move_to(moment: datetime) -> None:

@@ -1,0 +1,70 @@
+"""Making an identity unreadable: the person's key, what it sealed, and every hash by which they could be found."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db import models, transaction
+
+from citywatch.mechanisms.vault import keyring
+from citywatch.mechanisms.vault.models import BlindIndex, Person, SealedIdentity
+from citywatch.mechanisms.vault.services import MASTER, key_bound
+
+_PARAMETERS = 5000  # of one query: SQLite takes 32,766
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much went: own keys destroyed, sealed identities and index entries deleted."""
+
+    keys: int = 0
+    identities: int = 0
+    indexes: int = 0
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        return Forgotten(self.keys + other.keys, self.identities + other.identities, self.indexes + other.indexes)
+
+
+@transaction.atomic
+def forget(people: Collection[int]) -> Forgotten:
+    """Make these people's identities unreadable for good; their numbers and what was counted of them stay.
+
+    Whoever comes again afterwards is somebody new: nothing leads from an ID number to the old one.
+    """
+    total = Forgotten()
+    for part in _parts(people):
+        total += Forgotten(
+            Person.objects.filter(pk__in=part, wrapped_key__isnull=False).update(wrapped_key=None),
+            _gone(SealedIdentity, part),
+            _gone(BlindIndex, part),
+        )
+    return total
+
+
+@transaction.atomic
+def back_to_number(people: Collection[int]) -> Forgotten:
+    """Forget who these people are and keep the number their ID leads to, as for people seen only in visits.
+
+    For those whose visits are still in the log: cut off from their number now, they would have no past fortnight should
+    they fall ill tomorrow. They get a new key, under which nothing is sealed yet.
+    """
+    total = Forgotten()
+    for part in _parts(people):
+        held = list(Person.objects.select_for_update().filter(pk__in=part, wrapped_key__isnull=False))
+        for person in held:
+            _, person.wrapped_key, person.generation = keyring.own_key(
+                master=MASTER, bound_to=key_bound(person.pseudonym)
+            )
+        Person.objects.bulk_update(held, ["wrapped_key", "generation"], batch_size=500)
+        BlindIndex.objects.filter(person__in=part, kind="id_number").update(name_blind="")
+        indexes = _gone(BlindIndex, part, kind="name_phone")
+        total += Forgotten(len(held), _gone(SealedIdentity, part), indexes)
+    return total
+
+
+def _gone(model: type[models.Model], people: Sequence[int], **more: str) -> int:
+    return int(model._base_manager.filter(person__in=people, **more).delete()[0])
+
+
+def _parts(people: Collection[int]) -> list[list[int]]:
+    ordered = sorted(set(people))
+    return [ordered[start : start + _PARAMETERS] for start in range(0, len(ordered), _PARAMETERS)]

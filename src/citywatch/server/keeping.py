@@ -1,0 +1,76 @@
+"""Which models of which area name a person, under which retention rule: the whole list, on one screen.
+
+A test holds it complete: a new model that names a person must stand here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
+from django.contrib.sessions.models import Session
+
+from citywatch.city.registry.queries import city_place
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.services import machine
+from citywatch.mechanisms.retention import purging, report
+from citywatch.mechanisms.retention.identities import Mention
+from citywatch.mechanisms.retention.purging import Sweeper
+
+MENTIONS = (
+    Mention("case-identity", "trace.Case", "reported_at"),
+    Mention("contact-identity", "trace.Contact", "judged_at"),
+    Mention("patient-identity", "forms.Submission", "recorded_at"),
+    Mention("patient-identity", "sense.Hold", "started_at"),
+    Mention("patient-identity", "lab.Sample", "ordered_at"),
+)
+READS = ("vault.opened", "trace.records_read")
+"""The entries by which somebody was shown a named person's identity or whereabouts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIns:
+    """The log of sign-ins, by wall time as it was written; sessions end by themselves and are swept when they have."""
+
+    rule: str = "sign-ins"
+
+    def total(self) -> int:
+        return sum(model.objects.count() for model in _LOGS)
+
+    def expired(self, *, before: datetime) -> int:
+        return sum(model.objects.filter(attempt_time__lt=before).count() for model in _LOGS)
+
+    def sweep(self, *, before: datetime) -> int:
+        Session.objects.filter(expire_date__lt=before).delete()
+        return sum(model.objects.filter(attempt_time__lt=before).delete()[0] for model in _LOGS)
+
+
+_LOGS: tuple[Any, ...] = (AccessAttempt, AccessFailureLog, AccessLog)
+SWEEPERS: tuple[Sweeper, ...] = (SignIns(),)
+
+
+def certificates() -> Path:
+    """Where the certificates of purges lie."""
+    return Path(settings.HOME) / "certificates"
+
+
+def expire() -> dict[str, Any] | None:
+    """The daily job: destroy what is past its time; gives the certificate, or None when there was nothing."""
+    if not Place.objects.exists():
+        return None
+    city = city_place()
+    by = machine("retention", place=city, abilities=["vault.purge"])
+    return purging.run_clocks(MENTIONS, SWEEPERS, by=by, at=clock.now(), place=city, folder=certificates())
+
+
+def standings(at: datetime) -> list[report.Standing]:
+    """What expires when, for every class."""
+    return report.standings(at, mentions=MENTIONS, sweepers=SWEEPERS)
+
+
+def overdue(at: datetime) -> dict[str, int]:
+    """What is past its time and still here, though the daily job has had its chance: must be empty."""
+    return report.overdue(at, mentions=MENTIONS, sweepers=SWEEPERS)
