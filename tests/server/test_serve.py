@@ -65,6 +65,19 @@ def descendants(pid):
     return [pid, *(deeper for child in children(pid) for deeper in descendants(child))]
 
 
+def group_members(group):
+    """Living processes of a process group, by /proc."""
+    members = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if fields[0] != "Z" and int(fields[2]) == group:
+            members.append(int(path.parent.name))
+    return members
+
+
 def named(pid, word):
     try:
         return word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -154,6 +167,29 @@ def test_the_server_answers_starts_again_what_is_killed_and_stops_whole(serving)
     until(lambda: not [pid for pid in everyone if alive(pid)])
     assert not answers()
     assert "Traceback" not in serving.said()
+
+
+ABANDONED = """
+import os, signal
+from citywatch.server import supervise
+families = [supervise._start(["/bin/sh", "-c", "sleep 100 & wait"]) for _ in range(2)]
+guard = supervise._start_guard()
+supervise._tell_guard(guard, families[:1])
+supervise._tell_guard(guard, families)
+print(*(family.pid for family in families), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's /proc")
+def test_nothing_outlives_a_supervisor_that_was_killed(own):
+    env = own | {"DJANGO_SETTINGS_MODULE": "citywatch.server.settings"}
+    script = f"import django\ndjango.setup()\n{ABANDONED}"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=env) as killed:
+        groups = [int(word) for word in killed.stdout.readline().split()]
+
+    assert len(groups) == 2
+    until(lambda: not [pid for group in groups for pid in group_members(group)])
 
 
 def test_the_demo_does_not_listen_to_the_world_unless_told_to(tmp_path):

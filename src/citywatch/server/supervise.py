@@ -1,4 +1,4 @@
-"""Start the web server and the worker, watch them, stop them together."""
+"""Start the web server and the worker, watch them, stop them together, whoever is killed first."""
 
 import os
 import signal
@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import FrameType
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -23,7 +24,10 @@ from citywatch.server import schedule
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PATIENCE = 10.0  # seconds a process gets to stop by itself
-_BREATH = 2.0  # seconds before a stopped process is started again
+_BREATH = 2.0  # seconds before a process that stopped soon after its start is started again
+_SETTLED = 10.0  # seconds after which a process did start
+_GUARD = 'while read -r groups; do last=$groups; done; [ -z "$last" ] || kill -s KILL -- $last'
+"""A shell that outlives us: once nobody holds the other end of its input, it ends the groups it was last told of."""
 
 
 def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | None = None) -> None:
@@ -44,6 +48,9 @@ def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | Non
         "worker": worker or [sys.executable, "-m", "django", "qcluster"],
     }
     running = {name: _start(command) for name, command in commands.items()}
+    started = dict.fromkeys(running, time.monotonic())
+    guard = _start_guard()
+    _tell_guard(guard, running.values())
     address = _address(environment.host, environment.port)
     threading.Thread(target=_announce, args=(address, ready or _say, stopping), daemon=True).start()
     while not stopping.wait(0.5):
@@ -53,9 +60,12 @@ def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | Non
                     f"citywatch: the {name} process stopped (exit {process.returncode}); starting it again.", err=True
                 )
                 _tell(process, signal.SIGKILL)  # what it started itself outlives it and would do its work twice
-                if not stopping.wait(_BREATH):
-                    running[name] = _start(commands[name])
+                settled = time.monotonic() - started[name] > _SETTLED
+                if not stopping.wait(0 if settled else _BREATH):
+                    running[name], started[name] = _start(commands[name]), time.monotonic()
+                    _tell_guard(guard, running.values())
     _stop_all(list(running.values()))
+    _tell_guard(guard, [])
 
 
 def _told_to_stop() -> threading.Event:
@@ -73,6 +83,20 @@ def _told_to_stop() -> threading.Event:
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
     """A process leading a group of its own, so that it and what it starts can be told to stop together."""
     return subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own commands
+
+
+def _start_guard() -> subprocess.Popen[str]:
+    """The shell that ends what we started when we are killed ourselves, so that the next start finds the port free."""
+    command = ["/bin/sh", "-c", _GUARD]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own
+
+
+def _tell_guard(guard: subprocess.Popen[str], processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Tell the guard which groups must not outlive us; where it was killed itself, they will."""
+    if guard.stdin is not None:
+        with suppress(BrokenPipeError):
+            guard.stdin.write(" ".join(f"-{process.pid}" for process in processes) + "\n")
+            guard.stdin.flush()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
