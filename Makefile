@@ -11,7 +11,7 @@ export UV_INDEX_URL ?= $(PIP_INDEX_URL)
 endif
 INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python
 
-.PHONY: run setup setup-dev setup-cluster demo-reset test check bench wheelhouse screenshots clean
+.PHONY: run setup setup-dev setup-cluster demo-reset test check bench torture wheelhouse screenshots clean
 
 run: setup
 	@CITYWATCH_MODE=demo $(BIN)/citywatch demo
@@ -40,6 +40,10 @@ bench: setup-dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 	@if grep -q '"quick"' benchmarks/detection_quality/run.py; then \
 	  echo "== benchmarks/detection_quality, quick"; $(BIN)/python benchmarks/detection_quality/run.py quick; fi
+
+# What takes hours to prove: kills, power cuts, sequences of messages. TORTURE=quick takes minutes.
+torture: setup-dev
+	@$(BIN)/python benchmarks/torture/run.py $(TORTURE)
 
 wheelhouse: setup
 	@rm -rf wheelhouse build

@@ -7,9 +7,14 @@
 Each seed is simulated, replayed through the real doors into a system of its own and scored by `citywatch score`; its
 figures stay in results/, and a seed that is there already is not run again. Seeds 1 to 5 are for tuning, 101 on are
 not to be looked at while tuning.
+
+A market is simulated for six weeks, of which the first two are ordinary ones, and replayed until a day after its sixth
+interview: by then what is scored of it (which places are named first within five investigated cases, and when the first
+alert came) is settled. `--whole` simulates and replays the scenario's own 75 days.
 """
 
 import argparse
+import atexit
 import json
 import os
 import shutil
@@ -18,12 +23,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 DETECT = "nightly"
 TUNING = range(1, 101)
+TOP, WITHIN = 3, 5
+DAYS = 42
+ASKED = 6  # interviews; one more than are scored, in case the first was of another investigation
 _KEPT = ("folder", "scored", "alerts", "outbreaks", "best_single_stream", "streams", "methods", "source", "contacts")
 
 
@@ -36,14 +46,15 @@ def main() -> None:
     asked.add_argument(
         "--before", default="", help="a command to put before each step, such as one that waits its turn"
     )
+    asked.add_argument("--whole", action="store_true", help="replay a market to its end")
     given = asked.parse_args()
     if given.scenario != "table":
         for seed in _numbers(given.seeds):
-            run(given.scenario, seed, people=given.people, before=given.before.split())
+            run(given.scenario, seed, people=given.people, before=given.before.split(), whole=given.whole)
     table()
 
 
-def run(scenario: str, seed: int, *, people: int, before: list[str]) -> None:
+def run(scenario: str, seed: int, *, people: int, before: list[str], whole: bool) -> None:
     """Simulate, replay and score one seed, unless its figures are there."""
     target = RESULTS / f"{scenario}-{people}-{seed}.json"
     if target.exists():
@@ -52,19 +63,31 @@ def run(scenario: str, seed: int, *, people: int, before: list[str]) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f"citywatch-{scenario}-{seed}-"))
     folder = scratch / "city"
     command = [*before, sys.executable, "-m", "citywatch.server.cli"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("CITYWATCH", "DATABASE"))}
-    environment |= {"CITYWATCH_HOME": str(scratch / "home"), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    visits = [] if scenario == "market" else ["--no-visits"]  # only tracing asks for visits
+    environment = _environment(scratch / "home")
+    short = scenario == "market" and not whole
+    more = {"market": ["--days", str(DAYS)] if short else [], "many": ["--no-visits"]}  # only tracing asks for visits
     steps = {
-        "simulate": ["simulate", scenario, "--people", str(people), "--seed", str(seed), "--out", str(folder), *visits],
+        "simulate": [
+            "simulate",
+            scenario,
+            "--people",
+            str(people),
+            "--seed",
+            str(seed),
+            "--out",
+            str(folder),
+            *more[scenario],
+        ],
         "replay": ["replay", str(folder), "--detect", DETECT],
         "score": ["score", str(folder), "--json", str(scratch / "score.json")],
     }
     took = {}
+    shutil.copytree(_empty_home(), scratch / "home")
     try:
         for name, arguments in steps.items():
             begun = time.monotonic()
-            subprocess.run([*command, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
+            until = _until(folder) if name == "replay" and short else []
+            subprocess.run([*command, *arguments, *until], env=environment, check=True, stdout=subprocess.DEVNULL)
             took[name] = round(time.monotonic() - begun)
         report = json.loads((scratch / "score.json").read_text())
         kept = {name: report[name] for name in _KEPT} | {"seconds": took, "detect": DETECT}
@@ -72,6 +95,29 @@ def run(scenario: str, seed: int, *, people: int, before: list[str]) -> None:
         print(target.name, took, flush=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    found = {k: v for k, v in os.environ.items() if not k.startswith(("CITYWATCH", "DATABASE"))}
+    return found | {"CITYWATCH_HOME": str(home), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@cache
+def _empty_home() -> Path:
+    """An empty system with its tables made, once for all seeds."""
+    home = Path(tempfile.mkdtemp(prefix="citywatch-empty-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    made = _environment(home) | {"CITYWATCH_MODE": "drill", "DJANGO_SETTINGS_MODULE": "citywatch.server.settings"}
+    subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity=0"], env=made, check=True)
+    return home
+
+
+def _until(folder: Path) -> list[str]:
+    """The arguments that end a replay a day after the sixth interview; none where fewer cases are ever asked."""
+    told = sorted(json.loads(line)["at"] for line in (folder / "interviews.jsonl").read_text().splitlines())
+    if len(told) < ASKED:
+        return []
+    return ["--until", (datetime.fromisoformat(told[ASKED - 1]) + timedelta(days=1)).isoformat()]
 
 
 def table() -> None:
@@ -109,15 +155,15 @@ def _many(mine: list[tuple[int, dict]]) -> None:
 
 
 def _market(mine: list[tuple[int, dict]]) -> None:
-    shares = [one["source"]["top3_within_5_cases_share"] for _, one in mine]
-    known = [share for share in shares if share is not None]
-    exact = [s for _, one in mine if (s := one["source"]["exact_top3_within_5_cases_share"]) is not None]
-    none = len(shares) - len(known)
-    print(f"  {len(mine)} seeds, {none} without an investigation")
-    if known:
-        hits = sum(share >= 0.5 for share in known)
-        print(f"  true market in the first 3 within 5 cases: {hits} of {len(mine)} seeds ({hits / len(mine):.0%})")
-        print(f"  the very hall: {sum(share >= 0.5 for share in exact)} of {len(mine)}")
+    first = [next(iter(one["source"]["each"]), None) for _, one in mine]  # what the market's positives opened
+    print(f"  {len(mine)} seeds, {first.count(None)} without an investigation; these count as missed")
+    for what, ranks in (("true market", "ranks"), ("very hall", "exact_ranks")):
+        hits = [one is not None and any(0 < n <= TOP for n in one[ranks][:WITHIN]) for one in first]
+        share = sum(hits) / len(mine)
+        print(f"  {what} in the first {TOP} within {WITHIN} cases: {sum(hits)} of {len(mine)} seeds ({share:.0%})")
+        for (seed, _), one, hit in zip(mine, first, hits, strict=True):
+            if what == "true market" and not hit:
+                print(f"    missed at seed {seed}: {one['ranks'] if one else 'no investigation'}")
     late = [one["outbreaks"]["median_delay_from_infection_days"] for _, one in mine]
     late = [one for one in late if one is not None]
     if late:
