@@ -176,6 +176,26 @@ def test_the_drill_plays_on_until_it_is_ended(written, tmp_path, monkeypatch):
     assert asked == [(60, False), (60, True)]
 
 
+def test_another_speed_holds_from_the_next_step_on(written, tmp_path, monkeypatch):
+    exercise.write(tmp_path, exercise.Exercise(str(written), 60, at(12, 20).isoformat()))
+    asked = []
+
+    def stands_in(folder, *, speed, pace, hands, stops):
+        from citywatch.server.replay.running import Replayed
+
+        if speed == 60:
+            exercise.set_speed(tmp_path, 600)
+        else:
+            exercise.end(tmp_path, at=at(12, 21))
+        asked.append((speed, stops()))
+        return Replayed(at(12, 20), at(12, 21), 0, 0.0)
+
+    monkeypatch.setattr(playing, "replay", stands_in)
+    playing.play(tmp_path)
+
+    assert asked == [(60, True), (600, True)]
+
+
 # ── The mark ────────────────────────────────────────────────────────────────
 
 
@@ -293,3 +313,19 @@ def test_the_commander_ends_the_drill_and_reads_the_sheet(client_as, own_home, s
     assert early.status_code in {400, 409, 422}
     assert answer["Location"] == reverse("drill:sheet")
     assert json.loads((own_home / "drill.json").read_text())["ended"] == at_noon.isoformat()
+
+
+@pytest.mark.django_db
+def test_the_commander_changes_the_speed_within_bounds_and_nobody_once_it_ended(client_as, own_home, settings, at_noon):
+    settings.DRILL = True
+    exercise.write(own_home, exercise.Exercise("nowhere", 60, at(12, 20).isoformat()))
+    client = client_as("commander")
+
+    assert client_as("duty_officer").post(reverse("drill:pace"), {"speed": "10"}).status_code == 403
+    assert client.post(reverse("drill:pace"), {"speed": "601"}).status_code in {400, 422}
+    assert exercise.read(own_home).speed == 60
+    assert client.post(reverse("drill:pace"), {"speed": "300"}).status_code == 302
+    assert exercise.read(own_home).speed == 300
+    assert Entry.objects.get(kind="drill.speed_changed").body["speed"] == 300
+    client.post(reverse("drill:end"))
+    assert client.post(reverse("drill:pace"), {"speed": "10"}).status_code in {400, 422}

@@ -55,6 +55,16 @@ def end(home: Path, *, at: datetime) -> Exercise:
     return exercise
 
 
+def set_speed(home: Path, speed: float) -> Exercise:
+    """Let the drill run at another speed from now on. Refuses where no drill runs, and a speed nobody can follow."""
+    exercise = read(home)
+    if exercise is None or exercise.ended:
+        raise Refusal("No drill runs here whose speed could be changed.", zh="本系统没有正在进行的演练，无法调整倍速。")
+    exercise = replace(exercise, speed=checked_speed(speed))
+    write(home, exercise)
+    return exercise
+
+
 def write_accounts(home: Path, passwords: dict[str, str]) -> None:
     """Keep the drill's sign-ins where its starter can read them; they open nothing but this drill."""
     with os.fdopen(os.open(home / ACCOUNTS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

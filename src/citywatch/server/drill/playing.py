@@ -50,19 +50,22 @@ def prepare(folder: Folder, *, home: Path, speed: float, takes_over: datetime | 
 
 def play(home: Path) -> Replayed:
     """Send the city on at the drill's speed until it is ended, or over. Cases are asked once people investigate."""
-    told = exercise.read(home)
-    if told is None:
-        raise Refusal("This system runs no drill; start one with `citywatch drill start`.")
-    folder = Folder(Path(told.folder))
-    done = replay(
-        folder,
-        speed=told.speed,
-        pace="hourly",
-        hands=Investigators(folder.interviews, verifies=False),
-        stops=lambda: _ended(home),
-    )
-    exercise.end(home, at=done.until)
-    return done
+    while True:
+        told = exercise.read(home)
+        if told is None:
+            raise Refusal("This system runs no drill; start one with `citywatch drill start`.")
+        folder, speed = Folder(Path(told.folder)), told.speed
+        done = replay(
+            folder,
+            speed=speed,
+            pace="hourly",
+            hands=Investigators(folder.interviews, verifies=False),
+            stops=lambda speed=speed: _no_longer_at(speed, home),  # type: ignore[misc]
+        )
+        now = exercise.read(home)
+        if now is None or now.ended or now.speed == speed:
+            exercise.end(home, at=done.until)
+            return done
 
 
 class Routine:
@@ -76,9 +79,9 @@ class Routine:
         desk.answer(street_code="", close_watch_from=at, at=at)
 
 
-def _ended(home: Path) -> bool:
+def _no_longer_at(speed: float, home: Path) -> bool:
     told = exercise.read(home)
-    return told is None or bool(told.ended)
+    return told is None or bool(told.ended) or told.speed != speed
 
 
 def _make_people(folder: Folder) -> None:

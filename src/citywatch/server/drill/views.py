@@ -29,7 +29,9 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
 def home(request: HttpRequest) -> HttpResponse:
     """Start a drill, or see the one this system is."""
     if settings.DRILL:
-        return render(request, "drill/running.html", {"exercise": exercise.read(Path(settings.HOME))})
+        told = exercise.read(Path(settings.HOME))
+        name = Path(told.folder).name if told else ""
+        return render(request, "drill/running.html", {"exercise": told, "name": name, "speeds": SPEEDS})
     context = {"scenarios": launching.scenarios(), "drills": launching.drills(), "speeds": SPEEDS}
     return render(request, "drill/start.html", context)
 
@@ -40,11 +42,18 @@ def start(request: HttpRequest) -> HttpResponse:
     """Start a drill in a system of its own."""
     if settings.DRILL:
         raise Refusal("This system is a drill itself; start another from the city's own.", zh="本系统即为演练系统。")
-    try:
-        speed = float(request.POST.get("speed", "1"))
-    except ValueError:
-        raise Refusal("The speed is no number; choose one of the list.", zh="倍速不是数字；请从列表中选择。") from None
-    launching.start(request.POST.get("scenario", ""), speed=speed, by=_viewer(request), at=clock.now())
+    launching.start(request.POST.get("scenario", ""), speed=_speed(request), by=_viewer(request), at=clock.now())
+    return redirect("drill:home")
+
+
+@require_POST
+@signed_in("drill.start")
+def pace(request: HttpRequest) -> HttpResponse:
+    """Let city time run faster or slower from now on."""
+    told = exercise.set_speed(Path(settings.HOME), _speed(request))
+    journal.record(
+        "drill.speed_changed", place=registry.city_place(), by=_viewer(request), at=clock.now(), speed=told.speed
+    )
     return redirect("drill:home")
 
 
@@ -81,6 +90,13 @@ def _sheet() -> Sheet:
     return judge(told, Folder(Path(told.folder)))
 
 
+def _speed(request: HttpRequest) -> float:
+    try:
+        return float(request.POST.get("speed", "1"))
+    except ValueError:
+        raise Refusal("The speed is no number; choose one of the list.", zh="倍速不是数字；请从列表中选择。") from None
+
+
 def _viewer(request: HttpRequest) -> Viewer:
     return request.viewer  # type: ignore[attr-defined, no-any-return]
 
@@ -88,6 +104,7 @@ def _viewer(request: HttpRequest) -> Viewer:
 urlpatterns = [
     path("", home, name="home"),
     path("start/", start, name="start"),
+    path("pace/", pace, name="pace"),
     path("end/", end, name="end"),
     path("sheet/", sheet, name="sheet"),
     path("sheet.docx", sheet_docx, name="sheet_docx"),

@@ -138,7 +138,7 @@ def read_clock(context: Context, face: Clock) -> ClockReading:
     late, share = face.is_late(at), face.share(at)
     span = abs(face.due_at - at) if face.running else at - face.started_at
     return ClockReading(
-        name=_clock_name(face.code),
+        name=clock_name(face.code),
         left=hours(span),
         share=round(100 * min(max(share, 0.0), 1.0), 1),
         running=face.running,
@@ -147,7 +147,9 @@ def read_clock(context: Context, face: Clock) -> ClockReading:
     )
 
 
-def _clock_name(code: str) -> Label:
+@register.filter
+def clock_name(code: str) -> Label:
+    """The name of a limit by its code; a code no rule knows names itself."""
     try:
         return lifecycle.clock_rule(code).label
     except Refusal:
