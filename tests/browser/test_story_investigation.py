@@ -106,8 +106,13 @@ def test_one_click_leaves_a_place_out_and_the_address_shows_it_to_a_colleague(in
     duty, path = investigation
     ranked(duty, path)
     first = duty.page.locator("tr[data-place]").first.get_attribute("data-place")
+    ranks, caption = duty.page.locator("#map-ranks"), duty.page.locator(".map-caption")
+    caption.filter(has_text="溯源").wait_for()
+    stood = ranks.inner_text()
     duty.tap("[data-without-place]")
     duty.page.locator(".what-if").wait_for()
+    caption.filter(has_text="假如不计").wait_for()  # the map beside it answers the same question
+    assert ranks.inner_text() != stood
     shown = duty.page.locator("tr[data-place]").first.get_attribute("data-place")
     assert "without_place=" in duty.page.url
     assert shown != first
@@ -116,6 +121,24 @@ def test_one_click_leaves_a_place_out_and_the_address_shows_it_to_a_colleague(in
     colleague = enter("duty", size=PHONE, language="en")
     colleague.go(duty.page.url)
     assert colleague.page.locator("tr[data-place]").first.get_attribute("data-place") == shown
+
+    duty.page.go_back()
+    duty.page.locator(".what-if").wait_for(state="detached")
+    assert ranks.inner_text() == stood
+
+
+def test_the_ranking_turns_forward_and_fits_a_phone(investigation, enter):
+    duty, path = investigation
+    ranked(duty, path)
+    duty.tap("[data-direction=forward]")
+    duty.page.locator("[data-direction=forward][aria-current]").wait_for()
+    assert "direction=forward" in duty.page.url
+    assert duty.page.locator("[data-candidate=next]").count()
+    assert not duty.violations()
+
+    colleague = enter("duty", size=PHONE, language="en")
+    colleague.go(duty.page.url)
+    assert colleague.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_chain_hands_out_a_picture_a_drawing_and_its_rows(investigation):

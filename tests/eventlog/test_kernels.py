@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from citywatch.eventlog import window
@@ -134,6 +134,10 @@ def test_a_market_counts_the_people_of_its_halls_as_the_expression_does(rows, sp
 
 
 @settings(max_examples=30, deadline=None)
+@example(rows=[(0, 0, 0, 40), (1, 0, 30, 60)], carriers=[(1, 0, 90)], minutes=20, crowd=2)  # ten minutes, too little
+@example(rows=[(0, 0, 0, 50), (1, 0, 30, 60)], carriers=[(1, 0, 90)], minutes=20, crowd=2)  # just long enough
+@example(rows=[(0, 0, 0, 50), (1, 0, 30, 60)], carriers=[(1, 40, 90)], minutes=20, crowd=2)  # carried too late
+@example(rows=[(0, 0, 0, 50), (1, 0, 30, 60)], carriers=[(1, 0, 90)], minutes=20, crowd=1)  # just too many there
 @given(
     rows=busy | city,
     carriers=st.lists(st.tuples(st.integers(0, 8), ten, ten.map(lambda minutes: 10 + minutes)), max_size=4)
@@ -152,6 +156,11 @@ def test_the_second_ring_is_the_one_the_expression_finds(rows, carriers, minutes
 
 
 @settings(max_examples=25, deadline=None)
+@example(rows=[(0, 0, 0, 50), (1, 0, 70, 9)], stays=[(8, 0, 30, 30)], minutes=20, linger=10)  # just long enough
+@example(rows=[(0, 0, 0, 40), (1, 0, 69, 9)], stays=[(8, 0, 30, 30)], minutes=20, linger=10)  # just within the linger
+@example(
+    rows=[(0, 0, 0, 5), (0, 0, 1440, 60)], stays=[(8, 0, 0, 60), (8, 0, 1440, 60)], minutes=20, linger=0
+)  # two days
 @given(
     rows=busy | city,
     stays=(busy | city).filter(bool),

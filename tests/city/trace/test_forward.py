@@ -162,7 +162,8 @@ def test_the_map_beside_it_answers_the_same_question(investigation, client_as, v
     assert '<div id="map-numbers" hidden hx-swap-oob="true">' in part
     ranking = queries.what_if(viewers["investigator"], investigation.pk, at=NOON, without_places=[places[HALL].pk])
     drawn = queries.map_of(viewers["investigator"], investigation.pk, ranking)
-    assert [point["mark"] for point in drawn["points"]] == ["1", "–", "–"]
+    assert [point["mark"] for point in drawn["points"]] == ["1", "– –"]  # the hall lies in its market
+    assert "第1（原第3）" in part.split('id="map-ranks"')[1]
     assert [line.place.code for line in ranking.lines] == [OFFICE, HALL, MARKET]
     assert ranking.lines[0].rank_words.en == "rank 1 (stands 3)"
     assert "新发地批发市场1号厅" in drawn["caption"]

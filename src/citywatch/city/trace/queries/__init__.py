@@ -43,7 +43,7 @@ from citywatch.city.trace.queries.shared import SharedPlace, shared_places
 from citywatch.city.trace.queries.source_lock import Milestone, SourceLock, source_lock
 from citywatch.city.trace.queries.status import CityStatus, DayStatus, city_status
 from citywatch.city.trace.queries.timeline import Day, Timeline, captured_at, may_see_records, timeline
-from citywatch.city.trace.queries.what_if import Ranking, RankLine, map_of, what_if
+from citywatch.city.trace.queries.what_if import Ranking, RankLine, drawn, map_of, what_if
 
 __all__ = [
     "HISTORY",
@@ -79,6 +79,7 @@ __all__ = [
     "contacts_waiting",
     "curve",
     "dossier",
+    "drawn",
     "find_places",
     "handed_over_by",
     "handed_over_to",

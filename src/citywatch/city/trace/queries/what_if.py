@@ -3,6 +3,7 @@
 Backward: where were they infected (`evidence`)? Forward: where may they have spread it (`spreading`)?
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from citywatch.mechanisms.labels import Label
 
 _DRAWN = 5
 """How many places a map shows: few cases leave it open, so never one answer, and never twenty."""
+_ONE_SPOT = 0.02
+"""Degrees (about two kilometres): nearer than this, two points of a city's map cover one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +184,10 @@ def map_of(
     """
     without = [pk for pk, _ in ranking.without_cases]
     counts = case_counts(viewer, investigation_id=investigation_id, without=without).by_district
-    leading = [line for line in ranking.lines if min(line.rank or _DRAWN + 1, line.stands or _DRAWN + 1) <= _DRAWN]
+    leading = drawn(ranking)
     return {
         "areas": {code: {"value": number, "label": f"{number}"} for code, number in counts.items()},
-        "points": [_point(line, published) for line in leading if line.place.lon is not None],
+        "points": _points(leading, published),
         "caption": str(_caption(ranking)),
     }
 
@@ -200,12 +203,34 @@ def _caption(ranking: Ranking) -> Label:
     )
 
 
-def _point(line: RankLine, published: Collection[int]) -> dict[str, Any]:
-    place = line.place
-    return {
-        "lon": place.lon,
-        "lat": place.lat,
-        "mark": "–" if line.rank is None else f"{line.rank}",
-        "label": f"{place.name} · {line.rank_words}",
-        "level": "red" if place.place_id in published else "blue" if line.rank is not None else "",
-    }
+def drawn(ranking: Ranking) -> list[RankLine]:
+    """The lines a map shows: the first as asked, and those first as it stands, wherever they went."""
+    return [line for line in ranking.lines if min(line.rank or _DRAWN + 1, line.stands or _DRAWN + 1) <= _DRAWN]
+
+
+def _points(lines: Sequence[RankLine], published: Collection[int]) -> list[dict[str, Any]]:
+    """One point for each spot with the ranks of all that stand there: a market and its halls lie on one another."""
+    spots: list[list[RankLine]] = []
+    for line in lines:
+        if line.place.lon is None or line.place.lat is None:
+            continue
+        near = (one for one in spots if math.dist(_where(one[0]), _where(line)) < _ONE_SPOT)
+        spot = next(near, None)
+        if spot is None:
+            spots.append([line])
+        else:
+            spot.append(line)
+    return [
+        {
+            "lon": found[0].place.lon,
+            "lat": found[0].place.lat,
+            "mark": " ".join("–" if line.rank is None else f"{line.rank}" for line in found),
+            "label": "; ".join(f"{line.place.name} · {line.rank_words}" for line in found),
+            "level": "red" if any(line.place.place_id in published for line in found) else "blue",
+        }
+        for found in spots
+    ]
+
+
+def _where(line: RankLine) -> tuple[float, float]:
+    return line.place.lon or 0.0, line.place.lat or 0.0

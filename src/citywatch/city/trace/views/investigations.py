@@ -69,6 +69,7 @@ def investigation(request: HttpRequest, investigation_id: int) -> HttpResponse:
         "published": published,
         "may_publish": viewer.may_anywhere("trace.publish") and not found.row.is_done,
         "map": queries.map_of(viewer, investigation_id, ranking, published=published),
+        "drawn": queries.drawn(ranking),
         "ranking_chart": _ranking_chart(ranking.lines[:5]),
     }
     if request.headers.get("HX-Target") == "places":

@@ -98,7 +98,7 @@ const KINDS = {
     const days = [...new Set(data.nodes.map((node) => node.day))].sort();
     const span = [];
     for (let day = Date.parse(days[0]); day <= Date.parse(days.at(-1)); day += 86400000) span.push(new Date(day).toISOString().slice(0, 10));
-    const few = data.nodes.length <= 60;
+    const few = data.nodes.length <= 60; // beyond, bends and arrows only cost time: every link leads to the right
     const told = (link) => data.told || link.support >= 0.5;
     return {
       ...base(p, false),
@@ -106,13 +106,13 @@ const KINDS = {
       legend: { show: false },
       xAxis: { ...categories(p, span), axisLine: { onZero: false, lineStyle: { color: p.strong } }, boundaryGap: true, splitLine: { show: true, lineStyle: { color: p.line } } },
       yAxis: { type: "value", show: false, min: (range) => range.min - 1, max: (range) => range.max + 1 },
-      dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none" }, { type: "inside", yAxisIndex: 0, filterMode: "none", zoomOnMouseWheel: "shift" }],
+      dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none", throttle: 16 }, { type: "inside", yAxisIndex: 0, filterMode: "none", zoomOnMouseWheel: "shift", throttle: 16 }],
       series: [{
         type: "graph", coordinateSystem: "cartesian2d", cursor: "pointer",
         data: data.nodes.map((node) => ({ id: node.id, name: node.name, value: [node.day, -node.height], symbolSize: (few ? 13 : 7) + Math.min(16, 3 * node.infected), href: node.href, itemStyle: { color: node.root ? p.red : p.accent, opacity: node.href ? 1 : 0.55 } })),
-        links: data.links.map((link) => ({ source: link.source, target: link.target, lineStyle: { color: told(link) ? p.accent : p.strong, width: 1 + 2 * link.support, type: told(link) ? "solid" : "dashed", opacity: 0.35 + 0.6 * link.support, curveness: 0.06 } })),
+        links: data.links.map((link) => ({ source: link.source, target: link.target, lineStyle: { color: told(link) ? p.accent : p.strong, width: 1 + 2 * link.support, type: told(link) ? "solid" : "dashed", opacity: 0.35 + 0.6 * link.support, curveness: few ? 0.06 : 0 } })),
         label: { show: few, position: "right", formatter: "{b}", color: p.ink, fontSize: p.size, textBorderColor: p.surface, textBorderWidth: 2 },
-        edgeSymbol: ["none", "arrow"], edgeSymbolSize: 6, itemStyle: { borderColor: p.surface, borderWidth: 1.2 }, emphasis: { focus: "adjacency", label: { show: true } },
+        edgeSymbol: ["none", few ? "arrow" : "none"], edgeSymbolSize: 6, itemStyle: { borderColor: p.surface, borderWidth: 1.2 }, emphasis: { focus: "adjacency", label: { show: true } },
       }],
       tip: (i, params) => (params.dataType === "node" ? tip(params.name, [[words.day, data.nodes[i].day], [words.infector, data.nodes[i].infector || "–"], ...data.nodes[i].others.map((other) => ["", other])]) : null),
       rows: [[words.name, words.day, words.infector, words.others], ...data.nodes.map((node) => [node.name, node.day, node.infector, node.others.join("; ")])],

@@ -148,7 +148,7 @@ class CityMap {
       const known = LEVELS.includes(level);
       const shape = shapeOf(known ? level : "blue");
       const icon = L.divIcon({ html: mark ? element("span", {}, shape, element("b", { class: "map-mark" }, mark)) : shape, className: `map-point ${known ? `map-point-${level}` : ""}`, iconSize: [0, 0] });
-      const marker = L.marker([lat, lon], { icon, keyboard: Boolean(url) }).addTo(this.points);
+      const marker = L.marker([lat, lon], { icon, keyboard: Boolean(url), zIndexOffset: mark ? 20000 : 0 }).addTo(this.points);
       marker.bindTooltip(element("span", {}, label ?? ""), { offset: [10, 0] });
       if (!url) marker.getElement().setAttribute("role", "img");
       marker.getElement().setAttribute("aria-label", label ?? "");
