@@ -23,6 +23,8 @@ CHANGES = {
     "react-to-something",
     "accept-a-spreadsheet",
     "give-a-role-a-right",
+    "back-up-and-restore",
+    "keep-and-destroy",
 }
 NAMED = re.compile(r"`((?:src|tests|docs|scripts|benchmarks)/[^`\s]*|[A-Z]+\.md)`")
 

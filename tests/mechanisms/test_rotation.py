@@ -115,7 +115,8 @@ def test_a_key_destroyed_while_it_is_being_moved_does_not_come_back(filled, city
     gone = filled[0]
 
     def purged_meanwhile(wrapped, **how):
-        Person.objects.filter(pk=gone.pk).update(wrapped_key=None)
+        if how["bound_to"] == vault.key_bound(gone.pseudonym):
+            Person.objects.filter(pk=gone.pk).update(wrapped_key=None)
         return unwrap(wrapped, **how)
 
     monkeypatch.setattr(keyring, "unwrap", purged_meanwhile)

@@ -1,11 +1,13 @@
 """A backup says what it is, and one that is not whole is refused before anything is written."""
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
 from citywatch.mechanisms.errors import Refusal
-from citywatch.server.backup import manifest, taking
+from citywatch.mechanisms.journal.export import store
+from citywatch.server.backup import manifest, restoring, taking
 from citywatch.server.backup.manifest import Manifest
 
 
@@ -80,3 +82,21 @@ def test_keys_never_lie_with_what_they_open_and_nothing_is_written_over(backup, 
         taking.take(tmp_path / "new", keys=tmp_path / "new" / "keys", at=None)
     with pytest.raises(Refusal, match="not empty"):
         taking.take(folder, keys=tmp_path / "others", at=None)
+
+
+def test_a_restore_refuses_before_it_writes_anything(backup, city, settings, tmp_path):
+    folder, keys = backup
+    (folder / "log" / "manifest.json").write_text('{"format": 1, "number": 0, "first_days": {}, "segments": []}')
+    told = manifest.read(folder)
+    manifest.write(folder, replace(told, files=manifest.files_below(folder)))
+    settings.CITYWATCH_KEYS = tmp_path / "other keys"
+    whole = (keys / "vault.key").read_bytes()
+    (keys / "vault.key").write_bytes(secrets.token_bytes(32))
+    with pytest.raises(Refusal, match="another key"):
+        restoring.restore(folder, keys=keys, now=None)
+    (keys / "vault.key").write_bytes(whole)
+    with pytest.raises(Refusal, match="not empty"):
+        restoring.restore(folder, keys=keys, now=None)
+
+    assert not (tmp_path / "other keys").exists()
+    assert not store().days("entries")

@@ -23,7 +23,7 @@ from citywatch.mechanisms.retention import certificate, identities, messages, sc
 from citywatch.mechanisms.retention.identities import Mention
 from citywatch.mechanisms.retention.rules import keeps
 from citywatch.mechanisms.vault import services as vault
-from citywatch.mechanisms.vault.forgetting import Forgotten, back_to_number, forget
+from citywatch.mechanisms.vault.forgetting import Forgotten, back_to_number, forget, in_parts
 from citywatch.mechanisms.vault.holds import held_people
 from citywatch.mechanisms.vault.models import BlindIndex, Person, SealedIdentity
 from citywatch.mechanisms.vault.types import Identity
@@ -82,12 +82,13 @@ def purge(
             "A purge needs its reason; say who ordered it and why.", zh="销毁须写明依据；请填写决定机关和理由。"
         )
     asked = frozenset(people)
-    known = Person.objects.filter(pk__in=asked)
-    if known.count() != len(asked):
+    parts = [Person.objects.filter(pk__in=part) for part in in_parts(asked)]
+    if sum(part.count() for part in parts) != len(asked):
         raise Refusal("Not all of these people exist; check the numbers.", zh="部分人员编号不存在；请核对。")
-    _refuse_needed(known.filter(held_people(at)), "a legal hold keeps", "依法留存")
-    _refuse_needed(known.filter(identities.under_work()), "work is not done about", "尚有未办结事项")
-    told = list(vault._read(sorted(asked)).values())
+    for known in parts:
+        _refuse_needed(known.filter(held_people(at)), "a legal hold keeps", "依法留存")
+        _refuse_needed(known.filter(identities.under_work()), "work is not done about", "尚有未办结事项")
+    told = [one for part in in_parts(asked) for one in vault._read(part).values()]
     rows = messages.rows_naming(told)
     waiting = [row for row in rows if row.settled_at is None]
     if waiting:
@@ -95,14 +96,17 @@ def purge(
             f"{waiting[0]} names one of them and waits to be mended; settle it first, lest what was sent be lost.",
             zh=f"待更正行 {waiting[0].pk} 涉及该人员且尚未处理；请先处理。",
         )
-    found = messages.that_may_name(asked)
-    free = frozenset(messages.unheld_messages(found, at=at).values_list("pk", flat=True))
-    if found.exclude(pk__in=free).exists():
+    found, free = set[int](), set[int]()
+    for part in in_parts(asked):
+        naming = messages.that_may_name(part)
+        found.update(naming.values_list("pk", flat=True))
+        free.update(messages.unheld_messages(naming, at=at).values_list("pk", flat=True))
+    if found != free:
         raise Refusal(
             "A message that may name one of them is under a legal hold; lift it first.",
             zh="可能涉及该人员的原始报文处于依法留存中；请先解除留存。",
         )
-    plan = Plan(whole=asked, messages=free, rows=frozenset(row.pk for row in rows))
+    plan = Plan(whole=asked, messages=frozenset(free), rows=frozenset(row.pk for row in rows))
     return _carry_out(plan, told, kind="order", because=because, by=by, at=at, place=place, folder=folder)
 
 
@@ -168,16 +172,22 @@ def _carry_out(
             "own_keys": gone.keys, "sealed_identities": gone.identities, "index_entries": gone.indexes,
             "messages": sent, "quarantined_rows": rows, "visit_days": plan.visit_days, **plan.sweeps,
         }  # fmt: skip
-        people = [*plan.whole, *plan.named]
-        names = list(Person.objects.filter(pk__in=people).values_list("pseudonym", flat=True)) if people else []
+        names = [
+            name
+            for part in in_parts(plan.whole | plan.named)
+            for name in Person.objects.filter(pk__in=part).values_list("pseudonym", flat=True)
+        ]
         body: dict[str, Any] = {
             "way": kind, "people": len(names), "root": certificate.root_of(names), "destroyed": destroyed,
             "rows": {table: [before[table], after[table]] for table in before if before[table] != after[table]},
             "tables_unchanged": sum(before[table] == after[table] for table in before),
         }  # fmt: skip
         entry = journal.record("vault.purged", place=place, by=by, at=at, because=because, **body)
-    scrubbing.scrub()
+    scrubbing.scrub(whole=kind == "order")
     left = scrubbing.found_again(canaries, folders=_log_folders())
+    if left:
+        scrubbing.scrub(whole=True)
+        left = scrubbing.found_again(left, folders=_log_folders())
     paper = certificate.sign(
         {
             **body, "at": at.isoformat(), "because": because, "by": by.actor, "pseudonyms": sorted(names),

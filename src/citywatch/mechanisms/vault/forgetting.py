@@ -31,7 +31,7 @@ def forget(people: Collection[int]) -> Forgotten:
     Whoever comes again afterwards is somebody new: nothing leads from an ID number to the old one.
     """
     total = Forgotten()
-    for part in _parts(people):
+    for part in in_parts(people):
         total += Forgotten(
             Person.objects.filter(pk__in=part, wrapped_key__isnull=False).update(wrapped_key=None),
             _gone(SealedIdentity, part),
@@ -48,7 +48,7 @@ def back_to_number(people: Collection[int]) -> Forgotten:
     they fall ill tomorrow. They get a new key, under which nothing is sealed yet.
     """
     total = Forgotten()
-    for part in _parts(people):
+    for part in in_parts(people):
         held = list(Person.objects.select_for_update().filter(pk__in=part, wrapped_key__isnull=False))
         for person in held:
             _, person.wrapped_key, person.generation = keyring.own_key(
@@ -65,6 +65,7 @@ def _gone(model: type[models.Model], people: Sequence[int], **more: str) -> int:
     return int(model._base_manager.filter(person__in=people, **more).delete()[0])
 
 
-def _parts(people: Collection[int]) -> list[list[int]]:
+def in_parts(people: Collection[int]) -> list[list[int]]:
+    """People in order, as many at a time as one query takes."""
     ordered = sorted(set(people))
     return [ordered[start : start + _PARAMETERS] for start in range(0, len(ordered), _PARAMETERS)]

@@ -93,8 +93,9 @@ def bring_back(folder: Path) -> None:
 
 def is_empty() -> bool:
     """Whether the installation's database has no tables yet."""
-    if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
-        return True
+    nothing_opened = connection.vendor == "sqlite" and connection.connection is None
+    if nothing_opened and not Path(str(connection.settings_dict["NAME"])).exists():
+        return True  # and asking would make the file
     return not connection.introspection.table_names()
 
 

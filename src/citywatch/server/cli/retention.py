@@ -25,9 +25,8 @@ def command(run: bool) -> None:
         paper = keeping.expire()
         click.echo(f"Certificate of entry {paper['entry'][0]}:{paper['entry'][1]}" if paper else "Nothing was due.")
     for one in keeping.standings(at):
-        kept = _days(one.rule.keeps)
         mark = "  (assumed)" if one.rule.assumed else ""
-        click.echo(f"{one.rule.label.en} / {one.rule.label.zh}: {kept} from {one.rule.since.en}{mark}")
+        click.echo(f"{one.rule.label.en} / {one.rule.label.zh}: {_kept(one.rule.keeps, one.rule.since.en)}{mark}")
         click.echo(f"    {one.rule.source.en}")
         click.echo(
             f"    {one.total} here, {one.expired} past, {one.soon} in 30 days, {one.held} held, {one.waits} wait"
@@ -41,5 +40,5 @@ def command(run: bool) -> None:
         raise Refusal(f"Past their time for more than a day and still here: {told}; run `citywatch retention --run`.")
 
 
-def _days(keeps: timedelta | None) -> str:
-    return "never destroyed" if keeps is None else f"{keeps.days} days"
+def _kept(keeps: timedelta | None, since: str) -> str:
+    return "never destroyed" if keeps is None else f"{keeps.days} days from {since}"
