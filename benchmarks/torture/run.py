@@ -13,8 +13,8 @@ sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 
 from private_postgres import binaries  # noqa: E402 - found by the line above
 
-FULL = {"sequences.py": 10_000, "kill.py": 200, "power.py": 500}
-ON_BOTH = {"sequences.py", "kill.py"}
+FULL = {"sequences.py": 10_000, "kill.py": 200, "power.py": 500, "schema.py": 10_000}
+ON_BOTH = {"sequences.py", "kill.py", "schema.py"}
 
 
 def main() -> int:

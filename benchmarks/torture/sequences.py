@@ -18,7 +18,10 @@ def main() -> int:
     sequences, database, first = (given + ["10000", "sqlite", "0"][len(given) :])[:3]
     with installation(database) as city:
         os.environ.update(city.env, CITYWATCH_MODE="test")
-        return _run(int(sequences), database, int(first))
+        try:
+            return _run(int(sequences), database, int(first))
+        finally:
+            _hang_up()
 
 
 def _run(sequences: int, database: str, first: int) -> int:
@@ -54,6 +57,13 @@ def _run(sequences: int, database: str, first: int) -> int:
         f"journal: {broken or 'every chain holds'}"
     )
     return 1 if failed or unaccounted or broken else 0
+
+
+def _hang_up() -> None:
+    """A database that somebody is still connected to does not stop."""
+    from django.db import connections  # noqa: PLC0415
+
+    connections.close_all()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Owns encodings, damaged numbers and size limits. What a column means is decided 
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
+from citywatch.interop.tables.workbooks import rows_of
 from citywatch.interop.tables.write import DANGEROUS
 from citywatch.mechanisms.errors import Refusal
 
@@ -31,7 +29,6 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
 _PARQUET = b"PAR1"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_INFLATED_AT_MOST = 20
 _MIDNIGHT = time(0)
 
 
@@ -271,24 +268,7 @@ def _decode(content: bytes, called: str) -> str:
 
 
 def _xlsx_rows(content: bytes, called: str, limits: Limits) -> Iterator[RawRow]:
-    broken = Refusal(
-        f"{called}: this is not a whole Excel workbook; open it in Excel and save it as .xlsx again.",
-        zh=f"{called}：不是完整的 Excel 工作簿，请在 Excel 中打开后重新另存为 .xlsx。",
-    )
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            inflated = sum(part.file_size for part in parts.infolist())
-        if inflated > _INFLATED_AT_MOST * limits.megabytes * 1_000_000:
-            raise _too_large(
-                called, f"{inflated / 1_000_000:.0f} MB unpacked", f"{_INFLATED_AT_MOST * limits.megabytes} MB"
-            )
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        # The recorded size of a sheet is a claim of the program that wrote it, and often wrong.
-        sheet.reset_dimensions()
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError) as error:
-        raise broken from error
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
+    for number, cells in rows_of(content, called, megabytes=limits.megabytes, columns=limits.columns):
         texts: list[str] = []
         problems: list[Problem] = []
         for position, cell in enumerate(cells):
@@ -299,7 +279,6 @@ def _xlsx_rows(content: bytes, called: str, limits: Limits) -> Iterator[RawRow]:
             if problem:
                 problems.append((position, problem))
         yield number, texts, problems
-    book.close()
 
 
 def _text_of(value: object) -> tuple[str, str]:

@@ -25,7 +25,10 @@ Cell = str | int | float | bool | datetime | None
 # A cell that begins with one of these is run as a formula by some spreadsheet, the full-width forms in East Asian ones.
 DANGEROUS = frozenset("=+-@\t\r\n＝＋－＠")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_NEEDS_QUOTES = re.compile(r'[",\r\n;\t]')  # where lists are cut at semicolons or tabs, a quoted cell stays whole
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What no XML file can hold, and halves of characters: one such cell must not keep a whole table from being written."""
+_BEFORE_A_FORMULA = " \u3000\ufeff\ufffd\u200b\xa0"
 _CITY = ZoneInfo("Asia/Shanghai")
 STANDARD_OUTPUT = "-"
 
@@ -33,10 +36,13 @@ STANDARD_OUTPUT = "-"
 def harmless(text: str) -> str:
     """Put an apostrophe before text that a spreadsheet would run; a plain number such as -3.5 stays.
 
+    Characters that no file can hold stand as U+FFFD.
+
     >>> harmless("=HYPERLINK(0)"), harmless("-3.5"), harmless("发热")
     ("'=HYPERLINK(0)", '-3.5', '发热')
     """
-    begins = text.lstrip(" \u3000\ufeff")[:1]
+    text = _UNWRITABLE.sub("\ufffd", text)
+    begins = text.lstrip(_BEFORE_A_FORMULA)[:1]
     if not begins or begins not in DANGEROUS or _PLAIN_NUMBER.fullmatch(text):
         return text
     return f"'{text}"
