@@ -94,7 +94,7 @@ class Sender:
     hands: Hands = field(default_factory=NoHands)
     near_until: datetime | None = None
     asked: bool = False
-    """Whether people look on, so that each night visits are laid out for their questions; else once, at the end."""
+    """Whether somebody asks where people have been: visits are then laid out for it each night, else at the end."""
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -135,6 +135,9 @@ class Sender:
                 reached = max(reached, run[-1].at - timedelta.resolution)  # a stop at that very moment still comes
                 wiring.catch_up()
                 self._look_closer(run[-1].at)  # a positive may bring the next stop nearer
+                if not self.asked:  # its case will be investigated
+                    self.asked = True
+                    jobs.lay_out_visits(day - timedelta(days=1))
             elif len(run) < _AT_ONCE:
                 reached = due
                 if stop is not None:
