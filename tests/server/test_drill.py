@@ -329,3 +329,10 @@ def test_the_commander_changes_the_speed_within_bounds_and_nobody_once_it_ended(
     assert Entry.objects.get(kind="drill.speed_changed").body["speed"] == 300
     client.post(reverse("drill:end"))
     assert client.post(reverse("drill:pace"), {"speed": "10"}).status_code in {400, 422}
+
+
+def test_every_kind_of_outbreak_a_scenario_plans_has_a_name_people_read():
+    from citywatch.server.drill.after_action import _KINDS
+    from citywatch.simulation.scenarios.plans import KINDS
+
+    assert {kind.name for kind in KINDS} <= set(_KINDS)

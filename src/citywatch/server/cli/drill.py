@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from citywatch.server.cli import set_up
 from citywatch.server.cli.tabular import TabularCommand
@@ -48,7 +49,8 @@ def start(  # noqa: PLR0917 - one option each
     from citywatch.server.drill import playing
 
     call_command("migrate", verbosity=0)
-    if exercise.read(home) is None:
+    told = exercise.read(home)
+    if told is None:
         moment = _instant(take_over) if take_over else None
         with progress() as bar:
             bar.stage(f"Preparing {opened.scenario.name}")
@@ -60,6 +62,8 @@ def start(  # noqa: PLR0917 - one option each
             playing.prepare(opened, home=home, speed=speed, takes_over=moment, tell=tell)
         now = clock.now().astimezone(clock.SHANGHAI)
         click.echo(f"City time is {now:%Y-%m-%d %H:%M}; people take over.", err=True)
+    elif not told.ended and click.get_current_context().get_parameter_source("speed") is ParameterSource.COMMANDLINE:
+        exercise.set_speed(home, speed)
     if not build_only:
         _serve(home)
 

@@ -16,6 +16,20 @@ from citywatch.server.replay.folder import Folder
 from citywatch.server.replay.scoring import Report, Seen, clocks_kept, see, whole_of
 
 _LIMIT = 100
+_KINDS = {
+    "market": Label("市场新冠疫情", "COVID-19 from a market"),
+    "market-covid": Label("市场新冠疫情", "COVID-19 from a market"),
+    "cold-chain": Label("冷链物品引起的新冠疫情", "COVID-19 from cold-chain goods"),
+    "imported-case": Label("输入病例引起的新冠疫情", "COVID-19 from an imported case"),
+    "dining-covid": Label("聚餐引起的新冠疫情", "COVID-19 among people who dined together"),
+    "workplace-covid": Label("单位新冠疫情", "COVID-19 at a workplace"),
+    "flu-surge": Label("流感高峰", "an influenza surge"),
+    "nursing-influenza": Label("养老机构流感疫情", "influenza at a nursing home"),
+    "school-influenza": Label("学校流感疫情", "influenza at a school"),
+    "school-norovirus": Label("学校诺如病毒疫情", "norovirus at a school"),
+    "kindergarten-hfmd": Label("幼儿园手足口病疫情", "hand, foot and mouth disease at a kindergarten"),
+    "restaurant-food": Label("餐馆食物中毒", "food poisoning at a restaurant"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,8 @@ def _told(seen: Seen, main: int | None) -> Report:
         return {}
     truth = seen.truth
     infected = int(np.sum(truth.infected_of == main))
-    return {"kind": truth.kind[main], "disease": truth.disease[main], "size": infected}
+    kind = truth.kind[main]
+    return {"kind": kind, "what": _KINDS.get(kind, Label(kind, kind)), "size": infected}
 
 
 def _steps(seen: Seen, folder: Folder, main: int | None, since: datetime, ended: datetime) -> tuple[Step, ...]:

@@ -16,9 +16,7 @@ def after_action_docx(sheet: Sheet) -> bytes:
     document.add_heading(_("After-action sheet"), level=0)
     document.add_paragraph(f"{sheet.scenario} · ×{sheet.speed:g} · {shown(sheet.takes_over)} – {shown(sheet.ended)}")
     if sheet.outbreak:
-        document.add_paragraph(
-            _("The largest outbreak: %(kind)s, %(disease)s, %(size)d infected.") % dict(sheet.outbreak)
-        )
+        document.add_paragraph(_("The largest outbreak: %(what)s, %(size)d infected.") % dict(sheet.outbreak))
     document.add_heading(_("What was to be done"), level=1)
     rows = [
         [str(one.label), shown(one.since), shown(one.done), "–" if one.minutes is None else str(one.minutes),
