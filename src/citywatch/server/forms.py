@@ -4,7 +4,7 @@ Sense and the laboratory do not know one another; here their forms meet, for the
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from typing import Unpack
 
 from citywatch.city.lab import definitions as lab_definitions
 from citywatch.city.lab import services as lab
@@ -12,10 +12,8 @@ from citywatch.city.sense import services as sense
 from citywatch.city.sense import streams
 from citywatch.interop.tables.read import read_table
 from citywatch.mechanisms.errors import NotFound, Refusal
-from citywatch.mechanisms.forms.services import Decode, Message, Outcome, decode_json, submit_message
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json, submit_message
 from citywatch.mechanisms.forms.types import Form, Problem, Row
-from citywatch.mechanisms.jurisdiction.models import Place
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 
 ALL_FORMS: tuple[Form, ...] = (*streams.FORMS, *lab_definitions.FORMS)
@@ -43,46 +41,16 @@ def form(code: str) -> Form:
     return BY_CODE[code]
 
 
-def submit(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-) -> Outcome:
+def submit(form_code: str, body: bytes, **sent: Unpack[Sent]) -> Outcome:
     """Hand a message to the area whose form it is, decoded as its channel says."""
-    return submit_message(
-        message(
-            form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
-            at=at,
-        )
-    )  # fmt: skip
+    return submit_message(message(form_code, body, **sent))
 
 
-def message(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-) -> Message:
+def message(form_code: str, body: bytes, **sent: Unpack[Sent]) -> Message:
     """A message as the area whose form it is lets it in, to be submitted alone or by `submit_messages`."""
     of_area = lab.message if form(form_code).code in lab_definitions.BY_CODE else sense.message
-    _, decode = DECODERS[form_code, channel]
-    return of_area(
-        form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
-        at=at, decode=decode,
-    )  # fmt: skip
+    _, decode = DECODERS[form_code, sent["channel"]]
+    return of_area(form_code, body, decode, **sent)
 
 
 def decode_table(asked: Form) -> Decode:

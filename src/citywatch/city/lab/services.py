@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from django.db import transaction
 
 from citywatch.city.lab.definitions import form
 from citywatch.city.lab.models import Sample
 from citywatch.mechanisms.forms import services as forms
-from citywatch.mechanisms.forms.services import Decode, Message, Outcome, decode_json
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place, must
@@ -19,44 +19,15 @@ from citywatch.mechanisms.lifecycle import services as lifecycle
 CLOCK = "pcr-clinic"
 
 
-def submit(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-    decode: Decode = decode_json,
-) -> Outcome:
+def submit(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Outcome:
     """Receive results from a laboratory; only who holds `lab.result` there may send them."""
-    return forms.submit_message(
-        message(
-            form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
-            at=at, decode=decode,
-        )
-    )  # fmt: skip
+    return forms.submit_message(message(form_code, body, decode, **sent))
 
 
-def message(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-    decode: Decode = decode_json,
-) -> Message:
+def message(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Message:
     """A laboratory's message, to be submitted alone or among others; refused without `lab.result` there."""
-    must(by, "lab.result", site)
-    return Message(form(form_code), body, decode, channel, site, source, message_id, sent_at, by, at)
+    must(sent["by"], "lab.result", sent["site"])
+    return Message(form(form_code), body, decode, **sent)
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Unpack, cast
 
 from django.db import OperationalError, transaction
 
@@ -16,7 +16,7 @@ from citywatch.city.sense.streams import form
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms import services as forms
 from citywatch.mechanisms.forms.models import Submission
-from citywatch.mechanisms.forms.services import Decode, Message, Outcome, decode_json
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json
 from citywatch.mechanisms.forms.types import Form
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.reacting import fault_of
@@ -34,46 +34,17 @@ _log = logging.getLogger(__name__)
 _LEFT_LYING = timedelta(minutes=2)
 
 
-def submit(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-    decode: Decode = decode_json,
-) -> Outcome:
+def submit(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Outcome:
     """Receive a message of one of sense's forms from a site, whatever door it came through.
 
     Page, API, file and replay all end here. A repeat of the same message stores nothing and answers as the first time.
     """
-    return forms.submit_message(
-        message(
-            form_code, body, channel=channel, site=site, source=source, message_id=message_id, sent_at=sent_at, by=by,
-            at=at, decode=decode,
-        )
-    )  # fmt: skip
+    return forms.submit_message(message(form_code, body, decode, **sent))
 
 
-def message(
-    form_code: str,
-    body: bytes,
-    *,
-    channel: str,
-    site: Place,
-    source: str,
-    message_id: str,
-    sent_at: datetime,
-    by: Viewer,
-    at: datetime,
-    decode: Decode = decode_json,
-) -> Message:
+def message(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Message:
     """A message of one of sense's forms, to be submitted alone or among others."""
-    return Message(form(form_code), body, decode, channel, site, source, message_id, sent_at, by, at)
+    return Message(form(form_code), body, decode, **sent)
 
 
 def zero_report(site: Place, *, stream: str, day: str, by: Viewer, at: datetime) -> Outcome:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from django.db import IntegrityError, OperationalError, transaction
 
@@ -17,6 +18,18 @@ from citywatch.mechanisms.receipts import services as receipts
 from citywatch.mechanisms.receipts.models import Receipt
 
 Decode = Callable[[bytes], list[Row]]
+
+
+class Sent(TypedDict):
+    """How a message came: through which channel, from which site and source under which id, sent and received when."""
+
+    channel: str
+    site: Place
+    source: str
+    message_id: str
+    sent_at: datetime
+    by: Viewer
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
