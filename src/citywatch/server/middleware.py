@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Account
 from citywatch.mechanisms.jurisdiction.services import viewer_for
 from citywatch.mechanisms.jurisdiction.types import NOBODY
@@ -62,15 +63,15 @@ def _holds_zero(request: HttpRequest) -> bool:
 
 
 def reactions(answer: Answer) -> Answer:
-    """After a request that may have changed something, let downstream areas react to new journal entries.
+    """After a request that did something others react to, let them react to new journal entries.
 
     The worker does the same every minute, so a process killed in between loses nothing; and whoever made the request
-    gets their answer, whatever goes wrong downstream.
+    gets their answer, whatever goes wrong downstream. Reactions take turns; most reports wake none and need not wait.
     """
 
     def ask(request: HttpRequest) -> HttpResponse:
         response = answer(request)
-        if request.method not in _SAFE:
+        if request.method not in _SAFE and not wiring.REACTIONS.keys().isdisjoint(journal.kinds_recorded()):
             try:
                 wiring.catch_up()
             except Exception:  # noqa: BLE001

@@ -94,7 +94,22 @@ def record_each(drafts: Sequence[tuple[Draft, Viewer]]) -> list[Entry]:
             )
             previous = entry.digest = digest_of(entry)
             entries.append(entry)
+        _kinds().update(entry.kind for entry in entries)
         return Entry.objects.bulk_create(entries, batch_size=500)
+
+
+def kinds_recorded() -> set[str]:
+    """The kinds of entry that this thread recorded since it was last asked; also of those undone since."""
+    kinds = _kinds()
+    _local.kinds = set()
+    return kinds
+
+
+def _kinds() -> set[str]:
+    if not hasattr(_local, "kinds"):
+        _local.kinds = set()
+    kinds: set[str] = _local.kinds
+    return kinds
 
 
 def digest_of(entry: Entry) -> str:
