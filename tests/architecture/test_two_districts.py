@@ -5,6 +5,7 @@ The people of each district bear family names that nobody else bears, so one cha
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -73,6 +74,8 @@ def _work(district, viewers, order):
     from citywatch.city.trace.types import CaseListed, ContactTold, CoreTold, LinkListed, StayTold
     from citywatch.city.warn import services as warn
     from citywatch.city.warn.models import Run, Signal, WatchDecision
+    from citywatch.mechanisms.jurisdiction.services import machine
+    from citywatch.mechanisms.vault.holds import place_hold
     from citywatch.mechanisms.vault.types import Identity
     from citywatch.server import wiring
 
@@ -114,6 +117,8 @@ def _work(district, viewers, order):
     respond.decide_level(incident.pk, "IV", by=commander, at=NOON, because="首例")
     respond.issue_orders(incident.pk, by=commander, at=NOON)
     wiring.catch_up()
+    keeper = machine("keeper", place=own, abilities=["vault.hold"])
+    place_hold(own, because="诉讼", ordered_by="法院", until=NOON + timedelta(days=30), by=keeper, at=NOON)
     Run.objects.get_or_create(place=Place.objects.get(kind="city"), at=NOON)
     WatchDecision.objects.get_or_create(
         place=Place.objects.get(kind="city"), detector="C3", method="ears-c3", enabled=False, valid_from=NOON.date(),

@@ -42,7 +42,7 @@ class Kept(Installation):
     def writing(self):
         """A gate keeps sending visits meanwhile."""
         command = [sys.executable, "-m", "citywatch.server.cli", "manage", "shell", "-v0", "-c"]
-        command.append(f"exec(open({str(FILL.with_name('keep_write.py'))!r}).read())")
+        command.append(f"exec(open({str(FILL.with_name('keep_write.py'))!r}).read()); main()")
         given = {name: value for name, value in os.environ.items() if not name.startswith(("CITYWATCH", "DJANGO"))}
         given |= {"CITYWATCH_HOME": str(self.home), "CITY": "xiamen", "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
         given |= {"DATABASE_URL": self.url}
@@ -115,7 +115,7 @@ def filled(request, _founded, databases, tmp_path_factory):
         made = Kept(home, url=databases())
         assert made.run("admin", "create", "--city", "xiamen").code == 0
         assert made.run("manage", "shell", "-v0", "-c", _SITE.format(site=SITE)).code == 0
-    told = made.run("manage", "shell", "-v0", "-c", f"exec(open({str(FILL)!r}).read())")
+    told = made.run("manage", "shell", "-v0", "-c", f"exec(open({str(FILL)!r}).read()); main()")
     assert told.code == 0, told.err
     found = json.loads(told.out.splitlines()[-1])
     hidden, plain = (tuple(bytes.fromhex(one) for one in found[name]) for name in ("hidden", "plain"))
