@@ -40,6 +40,5 @@ def main():
     hidden = [bytes(first.wrapped_key), *(bytes(one.sealed) for one in SealedIdentity.objects.filter(person=first))]
     hidden += [one.blind.encode() for one in BlindIndex.objects.filter(person=first)]
     plain = [PHONE.encode(), id_number(1).encode()]
-    print(
-        json.dumps({"person": first.pk, "hidden": [one.hex() for one in hidden], "plain": [one.hex() for one in plain]})
-    )  # noqa: T201
+    told = {"person": first.pk, "hidden": [one.hex() for one in hidden], "plain": [one.hex() for one in plain]}
+    print(json.dumps(told))  # noqa: T201
