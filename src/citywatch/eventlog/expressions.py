@@ -157,8 +157,8 @@ def candidates(pairs: ir.Table, people: ir.Table, *, least: int = 2) -> ir.Table
     """
     mine = pairs.semi_join(people, "person").group_by("place").agg(cases=lambda rows: rows.person.nunique())
     shared = mine.filter(mine.cases >= least)
-    there = pairs.join(shared, "place").group_by("place", "cases").agg(visitors=lambda rows: rows.count())
-    return there.select("place", "cases", "visitors").order_by("place")
+    there = pairs.semi_join(shared, "place").group_by("place").agg(visitors=lambda rows: rows.count())
+    return shared.join(there, "place").select("place", "cases", "visitors").order_by("place")
 
 
 def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:
