@@ -71,6 +71,21 @@ def test_nobody_but_the_clock_reads_the_time():
     assert guilty == []
 
 
+def test_identities_are_read_without_asking_only_where_nobody_is_shown_them():
+    """Purging looks for what it destroyed, a restore proves that keys open; everybody else asks `open_identities`."""
+    reads = {
+        str(path.relative_to(SOURCE))
+        for path in modules()
+        if re.search(r"\bunsealed\b", path.read_text(encoding="utf-8"))
+    }
+
+    assert reads == {
+        "mechanisms/vault/services.py",
+        "mechanisms/retention/purging.py",
+        "server/backup/restoring.py",
+    }
+
+
 def test_no_module_has_a_name_that_says_nothing():
     guilty = [str(path.relative_to(ROOT)) for path in modules() if path.stem in FORBIDDEN_NAMES]
 

@@ -115,7 +115,7 @@ def held():
         ],
         "waiting": sorted(QuarantinedRow.objects.values_list("receipt__message_id", "number", "why_zh", "why_en")),
         "journal": [told(entry) for entry in Entry.objects.select_related("place").order_by("pk")],
-        "people": [vault._read([pk])[pk] for pk in person if pk],
+        "people": [vault.unsealed([pk])[pk] for pk in person if pk],
         "enrolled": list(Person.objects.order_by("pk").values_list("enrolled_at", flat=True)),
         "statements": [
             (person[one], at) for one, at in SealedIdentity.objects.order_by("pk").values_list("person", "recorded_at")

@@ -88,7 +88,7 @@ def purge(
     for known in parts:
         _refuse_needed(known.filter(held_people(at)), "a legal hold keeps", "依法留存")
         _refuse_needed(known.filter(identities.under_work()), "work is not done about", "尚有未办结事项")
-    told = [one for part in in_parts(asked) for one in vault._read(part).values()]
+    told = [one for part in in_parts(asked) for one in vault.unsealed(part).values()]
     rows = messages.rows_naming(told)
     waiting = [row for row in rows if row.settled_at is None]
     if waiting:
@@ -138,7 +138,7 @@ def run_clocks(
     for one in sweepers:
         one.sweep(before=at - keeps(one.rule, day))
     visits.let_go(at)
-    told = list(vault._read(sorted(islice(chain(plan.whole, plan.named), MOST_CANARIES))).values())
+    told = list(vault.unsealed(sorted(islice(chain(plan.whole, plan.named), MOST_CANARIES))).values())
     return _carry_out(plan, told, kind="clock", because="retention", by=by, at=at, place=place, folder=folder)
 
 

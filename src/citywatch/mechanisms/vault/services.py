@@ -223,7 +223,7 @@ def open_identities(ids: Collection[int], *, by: Viewer, purpose: str, at: datet
         for pk in wanted
     ]
     journal.record_many(drafts, by=by)
-    return _read(wanted)
+    return unsealed(wanted)
 
 
 def masked_identities(ids: Collection[int], *, by: Viewer) -> dict[int, Identity]:
@@ -234,7 +234,7 @@ def masked_identities(ids: Collection[int], *, by: Viewer) -> dict[int, Identity
     seen = set(
         KnownAt.objects.visible_to(by, "vault.masked").filter(person_id__in=ids).values_list("person_id", flat=True)
     )
-    return {pk: identity.masked() for pk, identity in _read(sorted(seen)).items()}
+    return {pk: identity.masked() for pk, identity in unsealed(sorted(seen)).items()}
 
 
 def find(*, id_number: str) -> int | None:
@@ -248,7 +248,7 @@ def find(*, id_number: str) -> int | None:
 
 def says_nothing_new(person_id: int, identity: Identity) -> bool:
     """Whether a statement only repeats what is known of a person, for services that hold the statement already."""
-    return identity.known().items() <= _read([person_id])[person_id].known().items()
+    return identity.known().items() <= unsealed([person_id])[person_id].known().items()
 
 
 def _new_person(at: datetime) -> Person:
@@ -267,7 +267,7 @@ def _remember(arrivals: Sequence[Arrival], people: Sequence[Person | None], fres
     """Seal each identity that says something new about its person; one whose key was destroyed stays forgotten."""
     told: dict[int, dict[str, str]] = defaultdict(dict)
     new = {person.pk for person in fresh}
-    for pk, known in _read([p.pk for p in people if p and p.pk not in new]).items():
+    for pk, known in unsealed([p.pk for p in people if p and p.pk not in new]).items():
         told[pk] = known.known()
     rows = []
     for one, person in zip(arrivals, people, strict=True):
@@ -281,8 +281,12 @@ def _remember(arrivals: Sequence[Arrival], people: Sequence[Person | None], fres
     SealedIdentity.objects.bulk_create(rows, batch_size=500)
 
 
-def _read(ids: Sequence[int]) -> dict[int, Identity]:
-    """Later statements add to and replace earlier ones. A person whose key was destroyed reads as empty."""
+def unsealed(ids: Sequence[int]) -> dict[int, Identity]:
+    """What is sealed of these people, for mechanisms that compare or destroy it and show it to nobody.
+
+    Nobody is asked and nothing is journaled: what a person is shown comes from `open_identities`. Later statements add
+    to and replace earlier ones. A person whose key was destroyed reads as empty.
+    """
     merged: dict[int, dict[str, str]] = defaultdict(dict)
     asked = list(dict.fromkeys(ids))
     for start in range(0, len(asked), _PARAMETERS):

@@ -122,7 +122,7 @@ def _open_people() -> int:
                     person.wrapped_key, master=vault.MASTER, generation=person.generation,
                     bound_to=vault.key_bound(person.pseudonym),
                 )  # fmt: skip
-            vault._read([person.pk for person in part])
+            vault.unsealed([person.pk for person in part])
         except SealBroken as error:
             raise Refusal(f"What came back does not open: {error} Give the keys saved with this backup.") from error
         opened += len(part)
