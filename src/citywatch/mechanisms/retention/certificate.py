@@ -25,12 +25,12 @@ def root_of(pseudonyms: Sequence[str]) -> str:
     >>> root_of(["p-1", "p-2"]) == root_of(["p-2", "p-1"])
     True
     """
-    level = [hashlib.sha256(b"\\x00" + one.encode()).digest() for one in sorted(pseudonyms)]
+    level = [hashlib.sha256(b"\x00" + one.encode()).digest() for one in sorted(pseudonyms)]
     if not level:
         return hashlib.sha256(b"").hexdigest()
     while len(level) > 1:
         pairs = [level[start : start + 2] for start in range(0, len(level), 2)]
-        level = [hashlib.sha256(b"\\x01" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
+        level = [hashlib.sha256(b"\x01" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
     return level[0].hex()
 
 
