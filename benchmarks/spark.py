@@ -71,7 +71,10 @@ def compare(store, city, master):
     }
     questions = {
         "visits of the cases": (visits_of(table("visits_by_person"), table("people")), {"people": people}),
-        "candidates on pairs": (candidates(table("pairs"), table("people")), {"people": people}),
+        "candidates on pairs": (
+            candidates(table("pairs"), table("visitor_counts"), table("unpaired"), table("people")),
+            {"people": people},
+        ),
         "visitors of 200 places": (visitors(table("visits"), table("windows")), {"windows": windows}),
         "contacts, case visits handed in": (
             co_visits(table("visits"), table("stays"), LEAST_MINUTES),

@@ -2,8 +2,10 @@
 
 All answer the same questions on the same rows, called in turn, five rounds, medians; every answer must be equal.
 Run: python benchmarks/tracing.py [visits, in millions] [--without-postgresql] [--folder FOLDER]
-With --columns-only the bare columns are laid out straight from the generator, without a log, and the kernels alone are
-timed: whole Beijing in a quarter of the time.
+With --postgresql URL a server of one's own is the peer, filled if it is not yet. With --log-only the log is built and
+asked in SQL, with neither peer nor bare columns: whole Beijing is `613.2 --log-only` (15 GB of disk). With
+--columns-only the bare columns are laid out straight from the generator, without a log, and the kernels alone are
+timed.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import numpy as np
@@ -29,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
 from private_postgres import binaries, cluster
 
-from citywatch.eventlog import kernels, window
+from citywatch.eventlog import crowds, kernels, window
 from citywatch.eventlog.engines import DuckEngine
 from citywatch.eventlog.expressions import (
     candidates,
@@ -43,6 +46,7 @@ from citywatch.eventlog.expressions import (
     visits_of,
 )
 from citywatch.eventlog.segments import Store
+from citywatch.science.contacts import contact_dose
 from citywatch.science.sources import rank_places
 from citywatch.science.sources.settling import interviews_to_settle
 
@@ -60,6 +64,14 @@ LONGEST_STAY = 480  # PostgreSQL is told, so that it can use its index from both
 RECOUNTED = 200
 INGEST_ROWS = 40_000  # a second: ten times the peak of a city of 21.9 million
 COLUMNS = ("person", "place", "minute_in", "minute_out")
+AT_ONCE = 4_000_000  # visits appended in one batch
+IN_SQL = {
+    "ranking, fourteen days": ("pairs (SQL)", "plain SQL"),
+    "its first 200, own windows": ("expression",),
+    "contacts": ("expression",),
+    "visits of the cases": ("expression",),
+}
+"""What is asked of whole Beijing: the rest takes minutes as an expression."""
 
 
 class City:
@@ -106,6 +118,7 @@ class City:
         return {name: column.astype(np.int32) for name, column in zip(COLUMNS, rows, strict=True)}
 
 
+CANDIDATES = candidates(table("pairs"), table("visitor_counts"), table("unpaired"), table("people"))
 RANKED = """
 mine AS (SELECT place, count(DISTINCT person) AS cases FROM {visits} WHERE person IN ({sick}) GROUP BY place
          HAVING count(DISTINCT person) > 1)
@@ -117,6 +130,10 @@ def seconds(work):
     begin = time.perf_counter()
     found = work()
     return time.perf_counter() - begin, found
+
+
+def seconds_of(run, *queries):
+    return seconds(lambda: [run(query) for query in queries])[0]
 
 
 class Memory:
@@ -146,10 +163,13 @@ def filled(store, city):
     took_append = 0.0
     for number in range(DAYS):
         rows = city.day(number)
-        rows["source"] = np.full(len(rows["person"]), "scan", dtype=object)
-        took, _ = seconds(lambda n=number, r=rows: store.append("visits", r, day=day_of(n), batch_id=f"day {n}"))
-        took_append += took
-        del rows
+        for at in range(0, len(rows["person"]), AT_ONCE):
+            batch = {name: column[at : at + AT_ONCE] for name, column in rows.items()}
+            batch["source"] = np.full(len(batch["person"]), "scan", dtype=object)
+            said = {"day": day_of(number), "batch_id": f"day {number}, from {at}"}
+            took, _ = seconds(lambda columns=batch, said=said: store.append("visits", columns, **said))
+            took_append += took
+        del rows, batch
     return took_append
 
 
@@ -170,17 +190,8 @@ class Postgres:
         self.people = city.people
         self.connection = psycopg.connect(url, autocommit=True)
         run = self.connection.execute
-        run("CREATE UNLOGGED TABLE visit (person int, place int, minute_in int, minute_out int)")
-        self.loaded, _ = seconds(lambda: [self.load(duckdb_rows(file)) for file in store.pin().files["visits"]])
-        begin = time.perf_counter()
-        for query in (
-            "SET maintenance_work_mem = '2GB'",
-            "CREATE INDEX ON visit (place, minute_in) INCLUDE (person, minute_out)",
-            "CREATE INDEX ON visit (person)",
-            "VACUUM ANALYZE visit",
-        ):
-            run(query)
-        self.indexed = time.perf_counter() - begin
+        if run("SELECT to_regclass('visitor_count')").fetchone()[0] is None:
+            self.fill(store)
         for query in (
             "SET work_mem = '1GB'",
             "SET max_parallel_workers_per_gather = 2",
@@ -189,6 +200,28 @@ class Postgres:
             "CREATE TEMP TABLE carrier (person int PRIMARY KEY, minute_from int, minute_to int)",
         ):
             run(query)
+
+    def fill(self, store):
+        run = self.connection.execute
+        run("DROP TABLE IF EXISTS visit")
+        run("CREATE UNLOGGED TABLE visit (person int, place int, minute_in int, minute_out int)")
+        loaded, _ = seconds(lambda: [self.load(duckdb_rows(file)) for file in store.pin().files["visits"]])
+        indexed = seconds_of(
+            run,
+            "SET maintenance_work_mem = '2GB'",
+            "CREATE INDEX ON visit (place, minute_in) INCLUDE (person, minute_out)",
+            "CREATE INDEX ON visit (person)",
+            "VACUUM ANALYZE visit",
+        )
+        counted = seconds_of(
+            run,
+            "SET work_mem = '1GB'",
+            "CREATE UNLOGGED TABLE visitor_count AS SELECT place, count(DISTINCT person)::int AS visitors FROM visit"
+            " GROUP BY place",
+            "ALTER TABLE visitor_count ADD PRIMARY KEY (place)",
+            "VACUUM ANALYZE visitor_count",
+        )
+        print(f"PostgreSQL: COPY {loaded:.0f} s, indexes {indexed:.0f} s, visitor counts {counted:.0f} s", flush=True)
 
     def load(self, rows):
         """COPY, as fast as it can be fed: binary, no fsync, no write-ahead log."""
@@ -216,6 +249,16 @@ class Postgres:
         self.put("sick", cases)
         rows = self.connection.execute(
             f"WITH {RANKED.format(visits='visit', sick='SELECT person FROM sick')}"
+        ).fetchall()
+        return [tuple(row) for row in rows]
+
+    def rank_by_counts(self, cases):
+        """The same where PostgreSQL too keeps each place's visitors in a table: counted once, not kept up."""
+        self.put("sick", cases)
+        rows = self.connection.execute(
+            "SELECT place, cases, visitors FROM (SELECT place, count(DISTINCT person) AS cases FROM visit"
+            " WHERE person IN (SELECT person FROM sick) GROUP BY place HAVING count(DISTINCT person) > 1) mine"
+            " JOIN visitor_count USING (place) ORDER BY place"
         ).fetchall()
         return [tuple(row) for row in rows]
 
@@ -282,17 +325,32 @@ class Log:
 
     def __init__(self, store, bare, city, peer):
         self.store, self.bare, self.city, self.peer = store, bare, city, peer
-        self.folder = Path(bare.by_place.other.filename).parent.parent
+        self.folder = Path(bare.by_place.other.filename).parent.parent if bare else None
+        self.origin = window.first_minute(FIRST)
         self.pin = store.pin()
         self.engine = DuckEngine(store)
         order = np.argsort(city.cases)
         self.cases = city.cases[order].astype(np.int32)
-        self.stays = self.infectious(kernels.visits_of(bare, self.cases), city.onset[order])
-        self.carriers = first_ring(kernels.contacts(bare, self.stays, LEAST_MINUTES))
+        self.stays = self.infectious(self.mine, city.onset[order])
+
+    @cached_property
+    def mine(self):
+        """The cases' visits."""
+        if self.bare:
+            return kernels.visits_of(self.bare, self.cases)
+        theirs = visits_of(table("visits_by_person"), table("people")).drop("source")
+        return self.run(theirs, people={"person": self.cases})
+
+    @cached_property
+    def carriers(self):
+        """Their contacts, each able to pass it on from one to seven days after it first met a case."""
+        met = kernels.contacts(self.bare, self.stays, LEAST_MINUTES)
+        since, until = ((met["since"] + days * 1440).astype(np.int32) for days in (1, 7))
+        return {"person": met["person"], "minute_from": since, "minute_to": until}
 
     def infectious(self, mine, onset):
         """The cases' stays from two days before onset to three after."""
-        day = (mine["minute_in"] - self.bare.origin) // 1440 - onset[np.searchsorted(self.cases, mine["person"])]
+        day = (mine["minute_in"] - self.origin) // 1440 - onset[np.searchsorted(self.cases, mine["person"])]
         kept = (day >= INFECTIOUS[0]) & (day <= INFECTIOUS[1])
         return {name: column[kept] for name, column in mine.items()}
 
@@ -304,7 +362,7 @@ class Log:
         people = {"person": self.cases}
         ways = {
             "ranking, fourteen days": {
-                "pairs (SQL)": lambda: rows_of(self.run(candidates(table("pairs"), table("people")), people=people)),
+                "pairs (SQL)": lambda: rows_of(self.run(CANDIDATES, people=people)),
                 "kernel": self.on_kernels,
                 "plain SQL": self.plain_sql,
             },
@@ -338,6 +396,10 @@ class Log:
                     self.run(ring(table("visits"), table("carriers"), **RING), carriers=self.carriers)
                 ),
             },
+            "forward: who was beside the cases, place by place": {
+                way: (lambda compiled=way == "kernel": self.forward(compiled=compiled))
+                for way in ("kernel", "expression")
+            },
             "visits of the cases": {
                 "kernel": lambda: rows_of(kernels.visits_of(self.bare, self.cases)),
                 "expression": lambda: rows_of(
@@ -349,6 +411,7 @@ class Log:
         }
         if self.peer:
             ways["ranking, fourteen days"]["PostgreSQL"] = lambda: self.peer.rank(self.cases)
+            ways["ranking, fourteen days"]["PostgreSQL with counts"] = lambda: self.peer.rank_by_counts(self.cases)
             ways["contacts"]["PostgreSQL"] = lambda: self.peer.contacts(self.stays)
             ways["status of everybody"]["PostgreSQL"] = lambda: self.peer.status(self.stays)
             if self.bare.visits < 30_000_000:  # minutes at more
@@ -374,6 +437,20 @@ class Log:
         with duckdb.connect(config={"threads": 2}) as connection:
             return connection.execute(f"WITH {visits}, {query}").fetchall()
 
+    def forward(self, *, compiled):
+        """Where the cases may have spread it, by dose, as the investigator's page asks it."""
+        spans = [(int(self.stays["minute_in"].min()), int(self.stays["minute_out"].max()))]
+        with mock.patch.object(crowds, "COMPILED", compiled):
+            asked = crowds.Crowds(self.store, self.engine, spans)
+        if asked.compiled != compiled:
+            sys.exit("The bare columns do not answer as they should.")
+        beside = asked.exposed(self.stays, LEAST_MINUTES, but=self.cases)
+        there = asked.visitors([(place, place) for place in np.unique(self.stays["place"]).tolist()])
+        crowd = [there[place] for place in beside["place"].tolist()]
+        dose = contact_dose(beside["minutes"], crowd=crowd)
+        order = np.lexsort((beside["place"], -dose))
+        return rows_of({name: column[order] for name, column in beside.items()} | {"dose": dose[order]})
+
     def status_by_expression(self):
         expression = day_levels(table("visits"), table("stays"), minutes=LEAST_MINUTES, linger=LINGER)
         found = self.run(status(expression), stays=self.stays)
@@ -394,15 +471,27 @@ class Log:
             bare,
             {"place": asked} | {name: np.full(len(asked), at, dtype=np.int32) for name, at in span.items()},
         )
-        kept = shared[place]
+        return self.judged(mine, asked, found["visitors"]), asked
+
+    def judged(self, mine, asked, visitors):
+        """The places asked, by chance."""
+        kept = np.isin(mine["place"], asked)
         return rank_places(
-            case_of=case[kept],
+            case_of=np.searchsorted(self.cases, mine["person"][kept]),
             place_of=np.searchsorted(asked, mine["place"][kept]),
             cases=CASES,
-            visitors=found["visitors"],
+            visitors=visitors,
             population=self.city.people,
             tried=self.city.venues + self.city.works,
-        ), asked
+        )
+
+    @cached_property
+    def ranked(self):
+        """The ranking and the places it ranks, by whatever there is."""
+        if self.bare:
+            return self.from_ids()
+        found = self.run(CANDIDATES, people={"person": self.cases})
+        return self.judged(self.mine, found["place"], found["visitors"]), found["place"]
 
     def from_ids_cold(self):
         """The same with the columns neither mapped nor in the page cache."""
@@ -424,20 +513,14 @@ class Log:
     @cached_property
     def foremost(self):
         """The first places of the ranking, each with the days in which a case may have been infected, merged."""
-        ranking, asked = self.from_ids()
+        ranking, asked = self.ranked
         places = np.sort(asked[ranking.place[:RECOUNTED]]).astype(np.int32)
-        until = self.bare.origin + int(self.city.onset.max()) * 1440
+        until = self.origin + int(self.city.onset.max()) * 1440
         return {
             "place": places,
-            "minute_from": np.full(len(places), self.bare.origin - 1440, dtype=np.int32),
+            "minute_from": np.full(len(places), self.origin - 1440, dtype=np.int32),
             "minute_to": np.full(len(places), until, dtype=np.int32),
         }
-
-
-def first_ring(met):
-    """Contacts, each able to pass it on from one to seven days after it first met a case."""
-    since, until = ((met["since"] + days * 1440).astype(np.int32) for days in (1, 7))
-    return {"person": met["person"], "minute_from": since, "minute_to": until}
 
 
 def rows_of(found):
@@ -546,7 +629,7 @@ def appended(log):
 
 
 def show_ranking(log):
-    ranking, asked = log.from_ids()
+    ranking, asked = log.ranked
     names = np.where(asked[ranking.place] == log.city.market, "the market", "")
     print("first by p:")
     for row in range(min(5, len(ranking))):
@@ -560,7 +643,7 @@ def show_ranking(log):
     print(f"by odds ratio alone the market stands at {stands} of {len(ranking)}")
     if names[0] != "the market":
         sys.exit("The market is not first; no speed is worth that.")
-    mine = kernels.visits_of(log.bare, log.cases)
+    mine = log.mine
     kept = np.isin(mine["place"], asked)
     case = np.searchsorted(log.cases, mine["person"][kept])
     place = np.searchsorted(asked, mine["place"][kept])
@@ -587,6 +670,8 @@ def main():
     asked = argparse.ArgumentParser()
     asked.add_argument("millions", nargs="?", type=float, default=3)
     asked.add_argument("--without-postgresql", action="store_true")
+    asked.add_argument("--postgresql", metavar="URL", help="a server of one's own instead of one made for the run")
+    asked.add_argument("--log-only", action="store_true")
     asked.add_argument("--columns-only", action="store_true")
     asked.add_argument("--folder", type=Path, help="keep the log here, and use the one that lies here")
     given = asked.parse_args()
@@ -599,22 +684,31 @@ def main():
             measure_columns(city, memory, root)
             return
         store = Store(root / "log")
-        bare = laid_out(store, city, memory)
-        memory.phase()
+        visits = closed(store, city, memory)
+        bare = None if given.log_only else laid_bare(store, memory)
         pin = store.pin()
-        stored = size_of([*pin.files["visits"], *pin.files["visits_by_person"], *pin.files["pairs"]])
-        print(f"{stored / bare.visits:.1f} bytes a visit, both projections and pairs")
+        tables = ("visits", "visits_by_person", "pairs", "visitor_counts")
+        stored = {name: size_of(pin.files[name]) / visits for name in tables}
+        shown = ", ".join(f"{name} {bytes_:.2f}" for name, bytes_ in stored.items())
+        print(f"{sum(stored.values()):.1f} bytes a visit: {shown}")
         peer = None
-        if not given.without_postgresql and binaries() is not None:
-            peer = Postgres(stack.enter_context(cluster(shared_buffers="4GB")), store, city)
+        if not (given.without_postgresql or given.log_only) and (given.postgresql or binaries() is not None):
+            url = given.postgresql or stack.enter_context(cluster(shared_buffers="4GB"))
+            peer = Postgres(url, store, city)
             stack.callback(peer.connection.close)
+            theirs = peer.bytes() / visits
             print(
-                f"PostgreSQL ({peer.settings()} shared buffers): COPY {peer.loaded:.0f} s, indexes "
-                f"{peer.indexed:.0f} s, {peer.bytes() / bare.visits:.0f} bytes a visit ({stored / peer.bytes():.2f}x)",
+                f"PostgreSQL ({peer.settings()} shared buffers): {theirs:.0f} bytes a visit "
+                f"({sum(stored.values()) / theirs:.2f}x)",
                 flush=True,
             )
         log = Log(store, bare, city, peer)
         del bare
+        if given.log_only:
+            compare_all(log, IN_SQL)
+            print(f"most memory of its own in the questions: {memory.phase():.2f} GB")
+            show_ranking(log)
+            return
         measured = measure(log)
         print(f"most memory of its own in the questions: {memory.phase():.2f} GB")
         with ingesting(store.root):
@@ -626,26 +720,31 @@ def main():
         show_ranking(log)
 
 
-def laid_out(store, city, memory):
+def closed(store, city, memory):
+    """The closed and rolled-up log of a fortnight, made where it does not lie yet; how many visits it has."""
     if not store.days("visits"):
         took_append = filled(store, city)
         print(f"appended in {took_append:.1f} s, most memory {memory.phase():.2f} GB with the making of it", flush=True)
     took_close, _ = seconds(lambda: [store.close(day_of(number)) for number in range(DAYS)])
+    store.sweep(older_than=timedelta(0))
     took_pairs, _ = seconds(lambda: store.roll_up(LAST))
     store.sweep(older_than=timedelta(0))
-    held = memory.phase()
-    bare = window.Window.open(store.root / "w")
-    took_window = 0.0
-    if bare is None or not bare.speaks_for(store.pin()):
-        took_window, bare = seconds(
-            lambda: window.build(store.root, store.pin(), store.root / "w", first_day=FIRST, last_day=LAST)
-        )
+    files = ", ".join(f"'{file}'" for file in store.pin().files["visits"])
+    ((visits,),) = duckdb.sql(f"SELECT count(*) FROM read_parquet([{files}])").fetchall()
     print(
-        f"{bare.visits:,} visits of {city.people:,} people: days closed in {took_close:.1f} s, rolled up in "
-        f"{took_pairs:.1f} s (most memory {held:.2f} GB), columns laid bare in {took_window:.1f} s "
-        f"({memory.phase():.2f} GB)",
+        f"{visits:,} visits of {city.people:,} people: days closed in {took_close:.1f} s, rolled up in "
+        f"{took_pairs:.1f} s (most memory {memory.phase():.2f} GB)",
         flush=True,
     )
+    return visits
+
+
+def laid_bare(store, memory):
+    bare, took = window.Window.open(store.root / window.FOLDER), 0.0
+    if bare is None or not bare.speaks_for(store.pin()):
+        days = {"first_day": FIRST, "last_day": LAST}
+        took, bare = seconds(lambda: window.build(store.root, store.pin(), store.root / window.FOLDER, **days))
+    print(f"columns laid bare in {took:.1f} s ({memory.phase():.2f} GB)", flush=True)
     return bare
 
 
@@ -691,17 +790,23 @@ def measure_columns(city, memory, folder):
     memory.phase()
     log = Log(Store(folder / "log"), window.Window.open(folder), city, None)
     print(f"{log.bare.visits:,} visits of {city.people:,} people, bare columns alone", flush=True)
-    measure(log, only=("kernel", "numpy"))
+    measure(log, {question: ("kernel", "numpy") for question in log.questions() if not question.startswith("forward")})
     print(f"most memory of its own in the questions: {memory.phase():.2f} GB")
     show_ranking(log)
 
 
-def measure(log, only=None):
+def compare_all(log, only=None):
+    """Each question by all its ways, or by those named `only`."""
     measured = {}
     for question, ways in log.questions().items():
-        if "cold" in ways:
-            continue
-        measured[question] = compare(question, {name: ways[name] for name in ways if not only or name in only})
+        named = {*ways}.intersection(ways if only is None else only.get(question, ())) - {"warm", "cold"}
+        if named:
+            measured[question] = compare(question, {name: ways[name] for name in ways if name in named})
+    return measured
+
+
+def measure(log, only=None):
+    measured = compare_all(log, only)
     times = {"warm": [], "cold": []}
     for _ in range(ROUNDS):
         times["warm"].append(seconds(log.from_ids)[0])

@@ -272,4 +272,6 @@ def everywhere(store):
     )
     assert by_place == by_person
     assert set(pairs) == set(by_place)
+    counted, since = (open_engine(store=store).run(table(name), store.pin()) for name in ("visitor_counts", "unpaired"))
+    assert int(counted["visitors"].sum()) + len(since["person"]) == pairs.total()
     return by_place

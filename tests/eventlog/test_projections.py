@@ -11,7 +11,7 @@ from citywatch.eventlog.expressions import table
 from citywatch.eventlog.segments import Store
 
 NEXT = DAY + timedelta(days=1)
-VIEWS = ("visits_by_person", "pairs")
+VIEWS = ("visits_by_person", "pairs", "visitor_counts", "unpaired")
 
 
 def people(store, name):

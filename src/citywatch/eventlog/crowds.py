@@ -63,9 +63,7 @@ class Crowds:
 
     def candidates(self, people: Numbers) -> dict[int, int]:
         """For each place that two of these people came to in the rolled-up days, about how many people did."""
-        found = self._engine.run(
-            expressions.candidates(table("pairs"), table("people")), self._version, people={"person": people}
-        )
+        found = self._engine.run(_CANDIDATES, self._version, people={"person": people})
         return dict(zip(found["place"].tolist(), found["visitors"].tolist(), strict=True))
 
     def visitors(self, members: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -164,6 +162,7 @@ class Crowds:
         return int(np.count_nonzero(there))
 
 
+_CANDIDATES = expressions.candidates(table("pairs"), table("visitor_counts"), table("unpaired"), table("people"))
 _VISITORS = expressions.visitors(table("visits"), table("windows"), table("members"))
 _WHEREABOUTS = expressions.whereabouts(table("visits"), table("windows"), table("members"))
 _PRESENT = expressions.present(table("visits"), table("windows"))

@@ -148,17 +148,24 @@ def present(visits: ir.Table, windows: ir.Table) -> ir.Table:
     return visits.join(spans, _during(visits, spans)).select("person").distinct().order_by("person")
 
 
-def candidates(pairs: ir.Table, people: ir.Table, *, least: int = 2) -> ir.Table:
+def candidates(
+    pairs: ir.Table, visitor_counts: ir.Table, unpaired: ir.Table, people: ir.Table, *, least: int = 2
+) -> ir.Table:
     """Count, for each place that `least` of these people came to, them and everybody: which places to look at closely.
 
     Gives `place`, `cases`, `visitors` (int64). Pairs hold no day, so this asks about the whole rolled-up time; whoever
-    came again on a day not yet rolled up counts again among the visitors. The places it names first are then counted
-    anew within each case's own window (`visitors`).
+    came again on a day not yet rolled up counts again among the visitors, who are as many as `pairs` has rows for the
+    place. The places it names first are then counted anew within each case's own window (`visitors`).
     """
     mine = pairs.semi_join(people, "person").group_by("place").agg(cases=lambda rows: rows.person.nunique())
     shared = mine.filter(mine.cases >= least)
-    there = pairs.semi_join(shared, "place").group_by("place").agg(visitors=lambda rows: rows.count())
-    return shared.join(there, "place").select("place", "cases", "visitors").order_by("place")
+    counted = visitor_counts.union(unpaired.select("place", visitors=ibis.literal(1, "int32")))
+    return (
+        shared.join(counted, "place")
+        .group_by("place", "cases")
+        .agg(visitors=lambda rows: rows.visitors.sum())
+        .order_by("place")
+    )
 
 
 def co_visits(visits: ir.Table, case_stays: ir.Table, minutes: int) -> ir.Table:

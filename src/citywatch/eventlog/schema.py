@@ -52,17 +52,22 @@ VISITS: Schema = {
     "source": "str",
 }
 PAIRS: Schema = {"place": "int32", "person": "int32"}
+VISITOR_COUNTS: Schema = {"place": "int32", "visitors": "int32"}
 TABLES: Mapping[str, Schema] = {
     "counts": COUNTS,
     "entries": ENTRIES,
     "visits": VISITS,
     "visits_by_person": VISITS,
     "pairs": PAIRS,
+    "visitor_counts": VISITOR_COUNTS,
+    "unpaired": PAIRS,
 }
-DERIVED = frozenset({"visits_by_person", "pairs"})
+ROLL_UP = ("pairs", "visitor_counts")
+DERIVED = frozenset({"visits_by_person", *ROLL_UP, "unpaired"})
 """Made of `visits` when a day is closed, never appended to. A reader gets them with the visits not yet in them, so
 they always hold the same as `visits`: by person, the same rows; as pairs, whoever was where in `ROLLED_UP_DAYS` days,
-some of them more than once."""
+some of them more than once. `visitor_counts` are the different people of each place in the pairs rolled up, and
+`unpaired` the visits of those days that are not: the two together count what `pairs` holds."""
 ROLLED_UP_DAYS = 14
 
 SORTED_BY: Mapping[str, tuple[str, ...]] = {
@@ -70,7 +75,8 @@ SORTED_BY: Mapping[str, tuple[str, ...]] = {
     "entries": ("writer", "seq"),
     "visits": ("place", "minute_in", "person"),
     "visits_by_person": ("person", "minute_in", "place"),
-    "pairs": ("place", "person"),
+    "pairs": ("person", "place"),
+    "visitor_counts": ("place",),
 }
 """The order of rows in a compacted segment: what is asked for together lies together."""
 

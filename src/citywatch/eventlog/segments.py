@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from citywatch.eventlog import duck, durable, manifest
 from citywatch.eventlog.columns import checked
 from citywatch.eventlog.manifest import Manifest, Segment
-from citywatch.eventlog.schema import DERIVED, ROLLED_UP_DAYS, SORTED_BY, TABLES
+from citywatch.eventlog.schema import DERIVED, DUCKDB_TYPES, ROLL_UP, ROLLED_UP_DAYS, SORTED_BY, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -90,7 +90,7 @@ class Store:
     def pin(self) -> Version:
         """Take hold of the log as it is now."""
         now = manifest.read(self._manifest)
-        held = {table: now.of(table) if table not in DERIVED else _standing_in(now, table) for table in TABLES}
+        held = {table: now.of(table) for table in TABLES} | {"visits_by_person": _by_person(now)} | _rolled_up(now)
         return Version(now.number, {table: tuple(self.root / one.file for one in of) for table, of in held.items()})
 
     def days(self, table: str) -> dict[date, int]:
@@ -127,23 +127,36 @@ class Store:
                 return False
             by_place = self._merge("visits", day, parts, keep_batch_ids=True, version=now.number + 1)
             file = _file_name("visits_by_person", day, now.number + 1, "closed")
+            rows = duck.read_segments([self.root / by_place.file], TABLES["visits_by_person"])
+            self._sort(rows, "visits_by_person", file, _PARQUET)
             by_person = Segment("visits_by_person", file, day, by_place.rows, (by_place.file,))
-            self._sort([self.root / by_place.file], by_person)
             self._supersede(now, now.swap(out=(*parts, *laid_out), into=(by_place, by_person)))
             return True
 
     def roll_up(self, last_day: date) -> bool:
-        """Write down once who was where in the days up to `last_day`; False when that was done already."""
+        """Write down once who was where in the days up to `last_day`, and how many different people each place had.
+
+        False when that was done already.
+        """
         first_day = last_day - timedelta(days=ROLLED_UP_DAYS - 1)
         with durable.only_writer(self._lock):
             now = manifest.read(self._manifest)
             parts = [one for one in now.of("visits") if first_day <= one.day <= last_day]
             covered = tuple(one.file for one in parts)
-            if not parts or [one.batches for one in now.of("pairs")] == [covered]:
+            if not parts or all([one.batches for one in now.of(table)] == [covered] for table in ROLL_UP):
                 return False
-            file = _file_name("pairs", first_day, now.number + 1, "rolled-up")
-            rows = self._sort([self.root / name for name in covered], Segment("pairs", file, first_day, 0, covered))
-            self._supersede(now, now.swap(out=now.of("pairs"), into=[Segment("pairs", file, first_day, rows, covered)]))
+            files = {table: _file_name(table, first_day, now.number + 1, "rolled-up") for table in ROLL_UP}
+            visits = duck.read_segments([self.root / name for name in covered], TABLES["pairs"])
+            pairs = duck.read_segments([self.root / files["pairs"]], TABLES["pairs"])
+            made = (
+                ("pairs", f"SELECT DISTINCT * FROM ({visits})", _PLAIN),  # noqa: S608 - our own names
+                ("visitor_counts", f"SELECT place, count(*) AS visitors FROM ({pairs}) GROUP BY place", _PARQUET),  # noqa: S608
+            )
+            segments = [
+                Segment(table, files[table], first_day, self._sort(rows, table, files[table], written_as), covered)
+                for table, rows, written_as in made
+            ]
+            self._supersede(now, now.swap(out=[one for table in ROLL_UP for one in now.of(table)], into=segments))
             return True
 
     def retain(self, table: str, first_day: date) -> int:
@@ -226,16 +239,15 @@ class Store:
         batches = tuple(batch for one in parts for batch in one.batches) if keep_batch_ids else ()
         return Segment(table, file, day, sum(one.rows for one in parts), batches)
 
-    def _sort(self, files: Sequence[Path], into: Segment) -> int:
-        """Write a derived segment from the visits in these files; tell its rows."""
-        schema = TABLES[into.table]
-        distinct, written_as = ("DISTINCT ", _PLAIN) if into.table == "pairs" else ("", _PARQUET)
-        order = ", ".join(map(duck.word, SORTED_BY[into.table]))
-        rows = f"SELECT {distinct}* FROM ({duck.read_segments(files, schema)}) ORDER BY {order}"  # noqa: S608 - our own names
+    def _sort(self, rows: str, table: str, file: str, written_as: str) -> int:
+        """Write these rows as a derived segment, in the table's order; tell how many there are."""
+        schema = TABLES[table]
+        typed = ", ".join(f"CAST({name} AS {DUCKDB_TYPES[kind]}) AS {name}" for name, kind in schema.items())
+        ordered = f"SELECT {typed} FROM ({rows}) ORDER BY {', '.join(SORTED_BY[table])}"  # noqa: S608 - our own names
         with duck.cursor(self.root) as connection:
-            durable.publish(self.root / into.file, lambda aside: _copy(connection, rows, aside, written_as))
+            durable.publish(self.root / file, lambda aside: _copy(connection, ordered, aside, written_as))
             (written,) = connection.execute(
-                f"SELECT count(*) FROM ({duck.read_segments([self.root / into.file], schema)})"  # noqa: S608
+                f"SELECT count(*) FROM ({duck.read_segments([self.root / file], schema)})"  # noqa: S608 - our own names
             ).fetchone() or (0,)
         return int(written)
 
@@ -251,21 +263,35 @@ class Store:
         manifest.write(self._manifest, following)
 
 
-def _standing_in(now: Manifest, table: str) -> tuple[Segment, ...]:
-    """The files that hold a derived table: its own segments, and the visits that are in none of them.
+def _by_person(now: Manifest) -> tuple[Segment, ...]:
+    """The files that hold the visits by person: the closed days', and the visits that are in none of them.
 
     A segment made of files that have left the manifest since (compaction, retention) does not count.
     """
     visits = now.of("visits")
     held = {one.file for one in visits}
-    made = [one for one in now.of(table) if held.issuperset(one.batches)]
+    made = [one for one in now.of("visits_by_person") if held.issuperset(one.batches)]
     covered = {file for one in made for file in one.batches}
+    return (*made, *(one for one in visits if one.file not in covered))
+
+
+def _rolled_up(now: Manifest) -> dict[str, tuple[Segment, ...]]:
+    """The files that hold the roll-up: pairs and counts made of the same files, and the visits that are in neither."""
+    visits = now.of("visits")
+    held = {one.file for one in visits}
+    pairs, counts = ({one.batches: one for one in now.of(name) if held.issuperset(one.batches)} for name in ROLL_UP)
+    made = [batches for batches in pairs if batches in counts]
+    covered = {file for batches in made for file in batches}
     rest = [one for one in visits if one.file not in covered]
-    if table == "pairs" and visits:
+    if visits:
         last = max(one.day for one in visits) - timedelta(days=ROLLED_UP_DAYS - 1)
-        first = min((one.day for one in made), default=last)
+        first = min((pairs[batches].day for batches in made), default=last)
         rest = [one for one in rest if one.day >= first]
-    return (*made, *rest)
+    return {
+        "pairs": (*(pairs[batches] for batches in made), *rest),
+        "visitor_counts": tuple(counts[batches] for batches in made),
+        "unpaired": tuple(rest),
+    }
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, rows: str, file: Path, written_as: str = _PARQUET) -> None:
