@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from django.conf import settings
 
 from citywatch.city.sense import services as sense
+from citywatch.city.trace import queries as trace
 from citywatch.eventlog import crowds, window
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import export, heads
@@ -38,6 +39,11 @@ def compact(closed: date | None = None) -> int:
     merged = merge_days(closed)
     lay_out_visits(closed)
     return merged
+
+
+def keep_status() -> int:
+    """Keep everybody's exposure level of the days that changed, so that its page finds them made; tell how many."""
+    return sum(day.is_fresh for day in trace.city_status(at=clock.now()).days)
 
 
 def merge_days(closed: date) -> int:

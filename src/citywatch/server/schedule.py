@@ -21,6 +21,7 @@ JOBS = (
     Job("write the journal's heads", "citywatch.server.jobs.export_heads", 1),
     Job("destroy what is past its time", "citywatch.server.keeping.expire", 24 * 60),
     Job("tidy the log", "citywatch.server.jobs.compact", 60),
+    Job("keep the city's exposure status", "citywatch.server.jobs.keep_status", 24 * 60),
 )
 
 

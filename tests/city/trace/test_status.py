@@ -11,6 +11,7 @@ from tests.conftest import NOON
 from citywatch.city.trace import queries, rules, services
 from citywatch.city.trace.models import Case
 from citywatch.city.trace.types import StayTold
+from citywatch.server import jobs
 
 DAY = timedelta(days=1)
 
@@ -55,6 +56,12 @@ def test_only_days_that_changed_are_made_again(exposed, viewers, captured, place
     captured([(5000, places[OFFICE], moment(7), 2)])
     again = queries.city_status(at=NOON)
     assert again.people[2] == 6
+
+
+def test_the_night_s_job_keeps_the_days_so_that_the_page_makes_none(exposed, at_noon):
+    assert jobs.keep_status() == 14
+    assert jobs.keep_status() == 0
+    assert not any(one.is_fresh for one in queries.city_status(at=NOON).days)
 
 
 def test_a_discarded_case_leaves_nobody_exposed(exposed, viewers):
