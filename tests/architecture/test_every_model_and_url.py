@@ -22,10 +22,13 @@ WITHOUT_A_PLACE = {
     "vault.SealedIdentity": "ciphertext, opened through KnownAt alone",
     "vault.BlindIndex": "keyed hashes, asked by services alone",
     "registry.Holiday": "the calendar",
+    "signin.Attempt": "tries at the door, told by keyed hashes",
+    "signin.OpenSession": "an account's own, shown to nobody else",
+    "signin.UsedCode": "a number, asked by the door alone",
     "warn.Run": "a detection run over the whole city",
 }
-ANY_ACCOUNT = {"outline", "grid"}
-"""The city's outline, which every page with a map draws: any account may see it."""
+ANY_ACCOUNT = {"outline", "grid", "sessions", "end_session", "session_left"}
+"""The city's outline, which every page with a map draws, and one's own sessions: any account may see them."""
 PUBLIC = {"home", "health", "account_login", "account_logout", "set_language", "styles"}
 
 

@@ -56,7 +56,8 @@ def test_the_first_administrator_is_made_once_and_the_password_shown_once(founde
     assert (again.code, again.out) == (2, "")
     assert one_line(again.err)
     assert password not in again.err
-    assert sql(founded, "SELECT count(*) FROM jurisdiction_account") == [(1,)]
+    assert sql(founded, "SELECT count(*) FROM jurisdiction_account") == [(3,)]
+    assert sql(founded, "SELECT count(*) FROM jurisdiction_account WHERE is_superuser") == [(0,)]
     stored = (founded.home / "citywatch.sqlite3").read_bytes()
     assert password.encode() not in stored
 
@@ -89,7 +90,7 @@ def test_an_entry_changed_behind_the_triggers_is_named_by_verify_journal(founded
     assert founded.run("import", "form", rows, "--form", "symptom-registration", "--site", SITE).code == 0
     heads = founded.run("verify-journal")
     ends = [line.split() for line in heads.out.splitlines()]
-    assert (heads.code, [len(end) for end in ends], ends[-1][0]) == (0, [3, 2], "root")
+    assert (heads.code, [len(end) for end in ends], ends[-1][0]) == (0, [3, 3, 2], "root")
 
     sql(founded, "DROP TRIGGER journal_no_update", "UPDATE journal_entry SET because = 'tidied' WHERE seq = 2")
     broken = founded.run("verify-journal")

@@ -23,6 +23,11 @@ def now() -> datetime:
     return datetime.now(UTC) + _offset()
 
 
+def wall() -> datetime:
+    """Wall time, for sessions, lock-out and job leases: moving city time must not sign anybody out or in."""
+    return datetime.now(UTC)
+
+
 def today() -> date:
     """The city's present calendar day."""
     return day_of(now())

@@ -16,5 +16,6 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "viewer": viewer,
         "city_now": clock.now(),
         "demo": settings.DEMO,
+        "enforced": settings.SIGN_IN_ENFORCED,
         "navigation": navigation.for_viewer(viewer),
     }

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import find
@@ -17,7 +18,9 @@ from django.db.migrations.executor import MigrationExecutor
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import guards
 from citywatch.mechanisms.journal import services as journal
-from citywatch.mechanisms.jurisdiction.models import Account, Place
+from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import Account, Place, Role
+from citywatch.mechanisms.jurisdiction.types import SEPARATED
 from citywatch.mechanisms.receipts import services as receipts
 from citywatch.mechanisms.receipts.models import Receipt
 from citywatch.mechanisms.vault import keyring
@@ -27,6 +30,7 @@ from citywatch.mechanisms.vault.sealing import SealBroken
 from citywatch.server import keeping
 
 _SAFE_WAL = (3, 51, 3)
+_WEIGHTY = {"vault.open", "warn.publish", "respond.command"} | SEPARATED
 _AT_THE_PROXY = {"security.W004", "security.W008"}  # TLS, and the promise to keep it, end at the proxy in front
 
 
@@ -122,6 +126,27 @@ def _accounts() -> Finding:
     return Finding("Somebody can sign in", Account.objects.exists(), "Run `citywatch admin create`.")
 
 
+def _careful_roles() -> Finding:
+    loose = [role.code for role in Role.objects.all() if _WEIGHTY & set(role.abilities) and not role.second_factor]
+    return Finding(
+        "Roles that open identities, decide or administer ask for a second factor",
+        not loose,
+        f"{', '.join(loose)} do not: set second_factor of the role (docs/how-to/give-a-role-a-right.md).",
+    )
+
+
+def _guessing() -> Finding:
+    """Somebody trying one password on many accounts shows here too, not only in the journal."""
+    since = clock.now() - timedelta(hours=24)
+    seen = Entry.objects.filter(kind="signin.spray_noticed", at__gt=since).order_by("-at").first()
+    return Finding(
+        "Nobody tried many accounts at the door in the last day",
+        seen is None,
+        f"One did, last from {seen.body.get('address') if seen else ''}: ask who that is, and shut that address out at "
+        "the proxy.",
+    )
+
+
 def _triggers() -> Finding:
     gone = guards.missing()
     return Finding(
@@ -204,6 +229,8 @@ CHECKS = (
     _words,
     _place_tree,
     _accounts,
+    _careful_roles,
+    _guessing,
     _triggers,
     _chain,
     _keys_open,

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
@@ -19,6 +18,7 @@ from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.retention import purging, report
 from citywatch.mechanisms.retention.identities import Mention
 from citywatch.mechanisms.retention.purging import Sweeper
+from citywatch.mechanisms.signin.models import Attempt, OpenSession
 
 MENTIONS = (
     Mention("case-identity", "trace.Case", "reported_at"),
@@ -38,17 +38,17 @@ class SignIns:
     rule: str = "sign-ins"
 
     def total(self) -> int:
-        return sum(model.objects.count() for model in _LOGS)
+        return Attempt.objects.count()
 
     def expired(self, *, before: datetime) -> int:
-        return sum(model.objects.filter(attempt_time__lt=before).count() for model in _LOGS)
+        return Attempt.objects.filter(at__lt=before).count()
 
     def sweep(self, *, before: datetime) -> int:
         Session.objects.filter(expire_date__lt=before).delete()
-        return sum(model.objects.filter(attempt_time__lt=before).delete()[0] for model in _LOGS)
+        OpenSession.objects.filter(begun_at__lt=before).delete()
+        return Attempt.objects.filter(at__lt=before).delete()[0]
 
 
-_LOGS: tuple[Any, ...] = (AccessAttempt, AccessFailureLog, AccessLog)
 SWEEPERS: tuple[Sweeper, ...] = (SignIns(),)
 
 

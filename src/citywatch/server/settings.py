@@ -89,7 +89,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "axes",
     "csp",
     "django_filters",
     "django_htmx",
@@ -101,6 +100,7 @@ INSTALLED_APPS = [
     "citywatch.mechanisms.vault",
     "citywatch.mechanisms.receipts",
     "citywatch.mechanisms.forms",
+    "citywatch.mechanisms.signin",
     "citywatch.city.registry",
     "citywatch.city.sense",
     "citywatch.city.lab",
@@ -125,15 +125,12 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "citywatch.server.drill.watermark.marked",
     "citywatch.server.middleware.viewer",
+    "citywatch.server.accounts.gate.entrance",
     "citywatch.server.middleware.refusals",
     "citywatch.server.middleware.reactions",
-    "axes.middleware.AxesMiddleware",
 ]
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+# One backend: a wrong password costs one hash, whether the name is known or not.
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 ROOT_URLCONF = "citywatch.server.urls"
 ASGI_APPLICATION = "citywatch.server.asgi.application"
 TEMPLATES = [
@@ -174,16 +171,25 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
-ACCOUNT_ADAPTER = "citywatch.server.accounts.NoSignUp"
+ACCOUNT_ADAPTER = "citywatch.server.accounts.adapters.SignIn"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+# How often a password may be tried is `mechanisms.signin.attempts`; the library's count of all of an address' sign-ins
+# would close the door of a whole hospital. What stays is its count of wrong codes for one account.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+SIGN_IN_ENFORCED = MODE == "production"
+MFA_ADAPTER = "citywatch.server.accounts.adapters.SecondFactor"
+MFA_FORMS = {
+    "authenticate": "citywatch.server.accounts.forms.Authenticate",
+    "reauthenticate": "citywatch.server.accounts.forms.Reauthenticate",
+    "activate_totp": "citywatch.server.accounts.forms.ActivateTOTP",
+    "add_webauthn": "citywatch.server.accounts.forms.AddWebAuthn",
+}
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_ENABLED = MODE != "test"
 SESSION_COOKIE_AGE = 12 * 3600
 if DRILL:  # a browser tells ports of one machine apart by nothing but the name
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "drill_session", "drill_csrf"
@@ -207,7 +213,7 @@ CONTENT_SECURITY_POLICY = {
 PASSWORD_HASHERS = (
     ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if MODE == "test"
-    else ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    else ["citywatch.server.accounts.hashing.Patient"]
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -1,5 +1,6 @@
 """All addresses of the house."""
 
+from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -25,10 +26,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect(items[0].url) if items else render(request, "home.html")
 
 
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # one door, one second factor
 urlpatterns = [
     path("", home, name="home"),
     path("health", health, name="health"),
+    path("accounts/", include("citywatch.server.accounts.views")),
     path("accounts/", include("allauth.urls")),
+    path("administration/", include("citywatch.server.administration.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", mount().urls),

@@ -28,3 +28,15 @@ def signed_in(*abilities: str) -> Callable[[View], View]:
         return door
 
     return wrap
+
+
+def signed_in_at_all(view: View) -> View:
+    """Let a view answer anybody with an account: it shows them what is their own."""
+
+    @wraps(view)
+    def door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    return door

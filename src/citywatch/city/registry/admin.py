@@ -1,10 +1,9 @@
-"""Reference tables in Django's admin."""
+"""Reference tables in Django's admin. Accounts, roles, grants and keys have pages of their own, which journal."""
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
 
 from citywatch.city.registry.models import Holiday, Institution, Organisation, Staff
-from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Place, Role
+from citywatch.mechanisms.jurisdiction.models import Place
 
 
 @admin.register(Place)
@@ -12,7 +11,7 @@ class PlaceAdmin(admin.ModelAdmin):
     list_display = ("code", "kind", "name_zh", "name_en", "population", "valid_from", "valid_to")
     list_filter = ("kind",)
     search_fields = ("code", "name_zh", "name_en")
-    raw_id_fields = ("parent",)
+    readonly_fields = ("code", "kind", "parent", "path")  # who reaches what hangs on them
 
 
 @admin.register(Institution)
@@ -22,25 +21,6 @@ class InstitutionAdmin(admin.ModelAdmin):
     raw_id_fields = ("place", "organisation")
 
 
-@admin.register(Account)
-class AccountAdmin(UserAdmin):
-    fieldsets = (*UserAdmin.fieldsets, (None, {"fields": ("title_zh", "title_en")}))
-
-
-@admin.register(Grant)
-class GrantAdmin(admin.ModelAdmin):
-    list_display = ("account", "role", "place", "granted_at", "until")
-    raw_id_fields = ("account", "place")
-
-
-@admin.register(MachineKey)
-class MachineKeyAdmin(admin.ModelAdmin):
-    list_display = ("name", "place", "issued_at", "revoked_at")
-    readonly_fields = ("digest",)
-    raw_id_fields = ("place",)
-
-
-admin.site.register(Role)
 admin.site.register(Organisation)
 admin.site.register(Staff)
 admin.site.register(Holiday)

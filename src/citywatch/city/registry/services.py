@@ -4,14 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models import Q
 
 from citywatch.city.registry import reference
 from citywatch.city.registry.models import Institution, Organisation, Staff
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import Account, Grant, Place, Role, must
-from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.jurisdiction.types import SEPARATED, Viewer
+from citywatch.mechanisms.signin import sessions
 
 FOUNDED = date(1949, 10, 1)
 """Places of the committed tables count as valid since long before any report."""
@@ -182,7 +184,13 @@ def import_roles() -> None:
     for role in reference.roles():
         Role.objects.get_or_create(
             code=role.code,
-            defaults={"name_zh": role.name_zh, "name_en": role.name_en, "abilities": list(role.abilities)},
+            defaults={
+                "name_zh": role.name_zh,
+                "name_en": role.name_en,
+                "abilities": list(role.abilities),
+                "second_factor": role.second_factor,
+                "idle_minutes": role.idle_minutes,
+            },
         )
 
 
@@ -193,8 +201,8 @@ def make_account(
     """Make a sign-in for somebody who works at `place`; it may do nothing until a role is granted."""
     account = Account.objects.create_user(username=username, password=password, title_zh=title_zh, title_en=title_en)
     if is_admin:
-        account.is_staff = account.is_superuser = True
-        account.save(update_fields=["is_staff", "is_superuser"])
+        account.is_staff = True
+        account.save(update_fields=["is_staff"])
     Staff.objects.create(account=account, place=place, position_zh=title_zh, position_en=title_en, valid_from=FOUNDED)
     return account
 
@@ -210,14 +218,54 @@ def grant(
     until: datetime | None = None,
     because: str = "",
 ) -> Grant:
-    """Give an account a role over a subtree, journaled."""
+    """Give an account a role over a subtree, journaled; whatever it has open ends, to begin anew with the new right."""
     row = Role.objects.filter(code=role).first()
     if row is None:
         raise Refusal(
             f"There is no role {role!r}; the roles are {', '.join(Role.objects.values_list('code', flat=True))}."
         )
+    _refuse_joined(account, row, at=at)
+    before = rights_of(account, at=at)
     made = Grant.objects.create(account=account, role=row, place=place, granted_at=at, until=until, because=because)
     journal.record(
-        "registry.role_granted", place=place, by=by, at=at, because=because, subject=account, role=role, until=until
-    )
+        "registry.role_granted", place=place, by=by, at=at, because=because, subject=account, role=role, until=until,
+        before=before, after=rights_of(account, at=at),
+    )  # fmt: skip
+    sessions.end_all(account)
     return made
+
+
+@transaction.atomic
+def withdraw(made: Grant, *, by: Viewer, at: datetime, because: str) -> None:
+    """Take a role away, from now on; whatever the account has open ends."""
+    before = rights_of(made.account, at=at)
+    made.until = at
+    made.save(update_fields=["until"])
+    journal.record(
+        "registry.role_withdrawn", place=made.place, by=by, at=at, because=because, subject=made.account,
+        role=made.role.code, before=before, after=rights_of(made.account, at=at),
+    )  # fmt: skip
+    sessions.end_all(made.account)
+
+
+def rights_of(account: Account, *, at: datetime) -> list[str]:
+    """An account's roles in force, each as role@place."""
+    held = grants_in_force(account, at=at).values_list("role__code", "place__code")
+    return sorted(f"{role}@{place}" for role, place in held)
+
+
+def grants_in_force(account: Account, *, at: datetime) -> models.QuerySet[Grant]:
+    return Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=at), account=account).select_related(
+        "role", "place"
+    )
+
+
+def _refuse_joined(account: Account, role: Role, *, at: datetime) -> None:
+    """Making accounts, giving rights and reading the record are never in one hand."""
+    held = {ability for one in grants_in_force(account, at=at) for ability in one.role.abilities}
+    if len(SEPARATED & (held | set(role.abilities))) > 1:
+        raise Refusal(
+            f"{account.username} would hold two of the three administrators' tasks (accounts, rights, audit); give the "
+            "role to another account, or take the other one away first.",
+            zh=f"{account.username}将同时承担系统、安全、审计三类管理员中的两类；请授予其他账户，或先撤销原角色。",
+        )

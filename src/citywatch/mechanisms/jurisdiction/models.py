@@ -34,6 +34,14 @@ class Account(AbstractUser):
         zh = not (get_language() or "zh").startswith("en")
         return (self.title_zh if zh else self.title_en) or self.username
 
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Django's admin is for the registry's tables: who may do what is decided elsewhere, also for a superuser."""
+        registry = perm.startswith("registry.") or perm in {"jurisdiction.view_place", "jurisdiction.change_place"}
+        return self.is_active and self.is_staff and registry
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_staff and app_label in {"registry", "jurisdiction"}
+
 
 class Place(models.Model):
     """A node of the city: city, district, street, institution, or somewhere people meet."""
@@ -98,12 +106,18 @@ class Place(models.Model):
 
 
 class Role(models.Model):
-    """A named set of abilities; giving a role a new right is an edit of this row."""
+    """A named set of abilities; giving a role a new right is an edit of this row.
+
+    `second_factor` and `idle_minutes` say how carefully whoever holds it must sign in; of several roles the strictest
+    holds.
+    """
 
     code = models.CharField(max_length=40, unique=True)
     name_zh = models.CharField(max_length=64)
     name_en = models.CharField(max_length=64)
     abilities = models.JSONField(default=list)
+    second_factor = models.BooleanField(default=False)
+    idle_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name_en if (get_language() or "zh").startswith("en") else self.name_zh

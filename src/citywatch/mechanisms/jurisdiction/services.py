@@ -4,24 +4,40 @@ import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 
 from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Place
-from citywatch.mechanisms.jurisdiction.types import NOBODY, Viewer
+from citywatch.mechanisms.jurisdiction.types import NOBODY, SEPARATED, Viewer
 
 
 def viewer_for(account: Account, *, at: datetime) -> Viewer:
-    """What this account may see and do at `at`, from its grants then in force."""
+    """What this account may see and do at `at`, from its grants then in force.
+
+    Whoever came to hold two of the separated abilities (by an edit past the services) holds none of them.
+    """
     if not account.is_authenticated or not account.is_active:
         return NOBODY
     grants = Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=at), account=account)
     reach: dict[str, set[str]] = defaultdict(set)
-    for abilities, path in grants.values_list("role__abilities", "place__path"):
+    idle: list[int] = []
+    second_factor = False
+    asked = ("role__abilities", "place__path", "role__second_factor", "role__idle_minutes")
+    for abilities, path, careful, minutes in grants.values_list(*asked):
         for ability in abilities:
             reach[ability].add(path)
-    return Viewer(f"account:{account.pk}", account.title, {name: tuple(sorted(paths)) for name, paths in reach.items()})
+        second_factor = second_factor or careful
+        idle += [minutes] if minutes else []
+    if len(joined := SEPARATED & reach.keys()) > 1:
+        reach = {ability: paths for ability, paths in reach.items() if ability not in joined}
+    return Viewer(
+        f"account:{account.pk}",
+        account.title,
+        {name: tuple(sorted(paths)) for name, paths in reach.items()},
+        second_factor=second_factor,
+        idle=timedelta(minutes=min(idle)) if idle else None,
+    )
 
 
 def machine(name: str, *, place: Place, abilities: Iterable[str]) -> Viewer:

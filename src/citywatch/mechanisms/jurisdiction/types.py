@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
+
+SEPARATED = frozenset({"accounts.manage", "grants.manage", "journal.audit"})
+"""Making accounts, giving rights and reading the record: three people's work (三员分立), never one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +14,7 @@ class Viewer:
     """Somebody who asks, with the subtrees each of their abilities reaches.
 
     `reach` maps an ability to place paths; a path ends in "/" so that 110000/110106/ cannot match 110000/1101060/.
+    `second_factor` and `idle` are what their roles ask of their sign-in.
 
     >>> desk = Viewer("account:1", "Duty officer", {"warn.view": ("110000/110106/",)})
     >>> desk.may("warn.view", "110000/110106/110106024/"), desk.may("warn.view", "110000/110107/")
@@ -19,6 +24,8 @@ class Viewer:
     actor: str
     name: str
     reach: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    second_factor: bool = False
+    idle: timedelta | None = None
 
     def paths(self, ability: str) -> tuple[str, ...]:
         return self.reach.get(ability, ())

@@ -41,7 +41,8 @@ class WorkedModel(JurisdictionModel):
 
     def moves_for(self, viewer: Viewer) -> list[Transition]:
         """The buttons this viewer should see on this row."""
-        return [m for m in self.LIFECYCLE.moves_from(self.state) if viewer.may(m.needs, self.place.path)]
+        moves = self.LIFECYCLE.moves_from(self.state)
+        return [move for move in moves if move.offered and viewer.may(move.needs, self.place.path)]
 
 
 class Clock(JurisdictionModel):

@@ -100,5 +100,12 @@ def stop_clock(code: str, row: models.Model, *, at: datetime) -> None:
     ).update(stopped_at=at)
 
 
+def resume_clocks(row: models.Model, *, stopped_at: datetime) -> None:
+    """Let the clocks that one answer stopped run on as if it had not been given; their limits stay where they were."""
+    Clock.objects.filter(subject_kind=row._meta.label_lower, subject_id=row.pk, stopped_at=stopped_at).update(
+        stopped_at=None
+    )
+
+
 def clocks_of(row: models.Model) -> list[Clock]:
     return list(Clock.objects.filter(subject_kind=row._meta.label_lower, subject_id=row.pk).order_by("due_at"))

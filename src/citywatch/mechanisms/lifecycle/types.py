@@ -24,7 +24,8 @@ class Transition:
     """One permitted move.
 
     `needs` is the ability asked of the viewer at the row's place; `reason` says that a sentence of why is due; `starts`
-    and `stops` name clocks. `primary` marks the button a tired person should find first.
+    and `stops` name clocks. `primary` marks the button a tired person should find first; a move that is not `offered`
+    has no button of its own: a service makes it, with conditions the table cannot say.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Transition:
     starts: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
     primary: bool = False
+    offered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

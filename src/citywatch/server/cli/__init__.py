@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "purge": ("purge", "Make people's identities unreadable for good, with a certificate."),
     "journal-heads": ("journal_heads", "Write the journal's ends down where a cut tail will show."),
     "rotate-keys": ("rotate_keys", "Put new master keys in place of the old ones."),
-    "admin": ("admin", "Make the first administrator."),
+    "admin": ("admin", "Make the three administrators; see and change roles."),
     "manage": ("manage", "Run one of Django's own commands."),
 }
 

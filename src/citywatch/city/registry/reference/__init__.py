@@ -258,6 +258,18 @@ def institution_kinds() -> tuple[InstitutionKind, ...]:
     )
 
 
+@cache
+def school_vacations() -> tuple[tuple[date, date], ...]:
+    """List the first and last days of the vacations of schools and kindergartens, both included.
+
+    >>> len(school_vacations()) % 2  # a winter and a summer each year
+    0
+    """
+    return tuple(
+        (date.fromisoformat(row["first"]), date.fromisoformat(row["last"])) for row in _rows("school_vacations.csv")
+    )
+
+
 def diseases(on: date, *, subtypes: bool = False) -> tuple[Disease, ...]:
     """List the notifiable diseases in force on a day, class 甲 first; with `subtypes`, their subtypes too.
 
@@ -349,12 +361,14 @@ def response_packages(on: date) -> tuple[ResponsePackage, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RoleTemplate:
-    """A role as first imported: its name and the abilities it holds."""
+    """A role as first imported: its name, the abilities it holds, and how carefully its holders must sign in."""
 
     code: str
     name_zh: str
     name_en: str
     abilities: tuple[str, ...]
+    second_factor: bool
+    idle_minutes: int | None
 
 
 @cache
@@ -365,7 +379,14 @@ def roles() -> tuple[RoleTemplate, ...]:
     ['duty_officer', 'investigator']
     """
     return tuple(
-        RoleTemplate(row["code"], row["name_zh"], row["name_en"], tuple(row["abilities"].split(";")))
+        RoleTemplate(
+            row["code"],
+            row["name_zh"],
+            row["name_en"],
+            tuple(row["abilities"].split(";")),
+            row["second_factor"] == "1",
+            int(row["idle_minutes"]) if row["idle_minutes"] else None,
+        )
         for row in _rows("roles.csv")
     )
 
