@@ -79,6 +79,19 @@ def card(order=1, **more):
     return {**row, **more}
 
 
+def absence(order=1, **more):
+    row = {
+        "absent_on": "2020-06-10",
+        "grade": "G3",
+        "class_no": "2",
+        "list_no": str(order),
+        "status": "new",
+        "symptoms": "vomiting",
+        "roll": "40",
+    }
+    return {**row, **more}
+
+
 def result(barcode, answer="negative", **more):
     row = {
         "barcode": barcode,

@@ -2,7 +2,7 @@
 
 import pytest
 from django.utils.translation import override
-from tests.city.reports import card, fever, result, sale, symptom
+from tests.city.reports import absence, card, fever, result, sale, symptom
 from tests.conftest import NOON
 
 from citywatch.interop.tables.write import csv_bytes, xlsx_bytes
@@ -15,6 +15,7 @@ ROWS = {
     "fever-clinic-visit": fever(),
     "pharmacy-sale": sale(),
     "report-card": card(),
+    "school-absence": absence(),
     "lab-result": result("S1"),
     "zero-report": {"stream": "symptom", "day": "2020-06-10"},
 }

@@ -35,6 +35,7 @@ def test_every_form_that_is_sent_is_one_of_ours_and_every_column_one_of_its_ques
         "fever-clinic-visit",
         "pharmacy-sale",
         "report-card",
+        "school-absence",
         "zero-report",
         "lab-result",
     }
@@ -72,6 +73,7 @@ def test_what_a_scenario_sends_passes_the_forms_checks_corrections_and_results_i
         "fever-clinic-visit",
         "pharmacy-sale",
         "report-card",
+        "school-absence",
         "zero-report",
         "lab-result",
     }

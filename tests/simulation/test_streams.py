@@ -20,6 +20,7 @@ QUESTIONS = {
     "report-card": f"card_no card_type {WHO} guardian_name sex birth_date age age_unit workplace patient_belongs "
     "occupation case_class course onset_date diagnosed_at death_date disease revised_disease return_reason "
     "reporting_phone doctor filled_on note",
+    "school-absence": "absent_on grade class_no list_no status symptoms roll onset_date seen_doctor",
     "zero-report": "stream day",
     "lab-result": "barcode specimen method result ct_orf1ab ct_n tested_at",
 }
@@ -30,6 +31,7 @@ REQUIRED = {
     "pharmacy-sale": "sold_at drug_class quantity name for_whom",
     "report-card": "card_no card_type name sex patient_belongs occupation case_class onset_date diagnosed_at disease "
     "doctor filled_on",
+    "school-absence": "absent_on grade class_no list_no status",
     "zero-report": "stream day",
 }
 WHEN = {

@@ -136,7 +136,7 @@ class City:
         found: dict[str, list[int]] = {}
         for i, place in enumerate(self.places):
             found.setdefault(place.kind, []).append(i)
-            if place.institution_kind:
+            if place.institution_kind and place.institution_kind != place.kind:
                 found.setdefault(place.institution_kind, []).append(i)
         return {kind: np.array(indices, dtype=np.int32) for kind, indices in found.items()}
 

@@ -81,6 +81,8 @@ ORDINARY_KINDS: Final = frozenset(
         "importer",
     }
 )
+# Of these, the kinds that report all the same.
+REPORTING_KINDS: Final = frozenset({"school"})
 # The stages of school a city has, in the order schools are dealt out: twelve make four, five and three.
 STAGES: Final = (
     *("kindergarten", "primary", "secondary", "primary", "kindergarten", "primary"),
@@ -345,7 +347,7 @@ def _site(
     return SitePlace(
         code=f"{street.code}-{KIND_LETTER[kind]}{number:02d}",
         kind=kind if kind in ORDINARY_KINDS else "institution",
-        institution_kind=None if kind in ORDINARY_KINDS else kind,
+        institution_kind=kind if kind not in ORDINARY_KINDS or kind in REPORTING_KINDS else None,
         street_code=street.code,
         parent_code=street.code,
         name_zh=f"{_short(street.name_zh)}{_ordinal(number)}{zh}",
@@ -371,7 +373,7 @@ def _duties(kind: str, *, rank: int, plan: CityPlan) -> tuple[tuple[str, ...], t
         fever = rank * plan.fever_clinic % plan.hospital < plan.fever_clinic
         return (("fever", "card"), ("ed", "fever_clinic")) if fever else (("card",), ("ed",))
     if kind == "school":
-        return (), (STAGES[rank % len(STAGES)],)
+        return ("absence",), (STAGES[rank % len(STAGES)],)
     return {"pharmacy": ("pharmacy",), "lab": ("lab",)}.get(kind, ()), ()
 
 

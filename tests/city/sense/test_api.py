@@ -73,6 +73,7 @@ def test_every_form_has_a_schema_that_its_own_rows_fit(system):
         "fever-clinic-visit",
         "pharmacy-sale",
         "report-card",
+        "school-absence",
         "zero-report",
         "lab-result",
     } == set(codes)

@@ -1,17 +1,17 @@
 """Questions about what was reported, by whom, and who is silent."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from citywatch.city.registry.queries import districts, institutions_under
 from citywatch.city.registry.types import InstitutionFacts
 from citywatch.city.sense.models import Hold
-from citywatch.city.sense.rules import due_at, status_of
-from citywatch.city.sense.streams import STREAMS
-from citywatch.city.sense.types import Coverage, DistrictDay, SiteDay, SubmissionFacts
+from citywatch.city.sense.rules import due_at, is_owed, status_of
+from citywatch.city.sense.streams import ABSENCE, STREAMS
+from citywatch.city.sense.types import ClassDay, Coverage, DistrictDay, SiteDay, SubmissionFacts
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.forms.models import Submission
 from citywatch.mechanisms.jurisdiction.models import Place, ScopedQuerySet
@@ -57,7 +57,7 @@ def site_days(viewer: Viewer, first: date, last: date, *, at: datetime | None = 
         for day in days
         for site in sites
         for stream in site.streams
-        if stream in STREAMS
+        if stream in STREAMS and is_owed(stream, day)
     ]
 
 
@@ -83,6 +83,22 @@ def sent_on(viewer: Viewer, site_ids: Collection[int], day: date) -> list[Submis
     """What these sites recorded about a day, latest first."""
     rows = _current(viewer).filter(place_id__in=site_ids, occurred_on=day).order_by("-recorded_at", "-pk")
     return _facts(rows)
+
+
+def class_days(first: date, last: date, *, at: datetime) -> list[ClassDay]:
+    """How many pupils of each class were newly absent alike on each day, as known at a moment; for detection.
+
+    Only new absences with a complaint; what was corrected by then is left out.
+    """
+    standing = Q(corrected_by__isnull=True) | Q(corrected_by__recorded_at__gt=at)
+    rows = Submission.objects.filter(
+        standing, stream=ABSENCE, occurred_on__range=(first, last), recorded_at__lte=at
+    ).exclude(findings=[])
+    seen: Counter[tuple[int, str, str, date]] = Counter()
+    for place, answers, findings, day in rows.values_list("place_id", "answers", "findings", "occurred_on"):
+        for syndrome in findings:
+            seen[place, f"{answers['grade']}-{answers['class_no']}", syndrome, day] += 1
+    return [ClassDay(*key, count) for key, count in sorted(seen.items())]
 
 
 def open_holds(viewer: Viewer) -> list[Hold]:

@@ -2,11 +2,19 @@
 
 from datetime import date, datetime, timedelta
 
+from citywatch.city.registry.school_days import is_school_day
 from citywatch.city.sense.types import Status
 from citywatch.mechanisms.clock import start_of
 
 REMIND_AFTER = timedelta(hours=2)
 DISTRICT_AFTER = timedelta(hours=24)
+SCHOOL_DAYS_ONLY = frozenset({"absence"})
+"""Streams that nobody owes on days when schools are closed."""
+
+
+def is_owed(stream: str, day: date) -> bool:
+    """Whether a site that sends a stream must send it for a day."""
+    return stream not in SCHOOL_DAYS_ONLY or is_school_day(day)
 
 
 def due_at(day: date, limit: timedelta) -> datetime:

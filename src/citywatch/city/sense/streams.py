@@ -1,12 +1,13 @@
 """The forms of sense and the streams that count. The laboratory's form lives with the lab; the server joins them."""
 
-from citywatch.city.sense.definitions import card, fever, pharmacy, symptom, zero
+from citywatch.city.sense.definitions import absence, card, fever, pharmacy, symptom, zero
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.forms.types import Form
 
-FORMS: tuple[Form, ...] = (symptom.FORM, fever.FORM, pharmacy.FORM, card.FORM, zero.FORM)
+FORMS: tuple[Form, ...] = (symptom.FORM, fever.FORM, pharmacy.FORM, card.FORM, absence.FORM, zero.FORM)
 STREAMS: tuple[str, ...] = tuple(zero.STREAM_NAMES)
 STREAM_NAMES = zero.STREAM_NAMES
+ABSENCE = absence.FORM.stream
 BY_CODE = {form.code: form for form in FORMS}
 FORM_OF_STREAM = {form.stream: form for form in FORMS if form.stream in STREAMS}
 

@@ -105,6 +105,17 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassDay:
+    """How many pupils of one class of a school were newly absent on a day with one complaint."""
+
+    place_id: int
+    group: str
+    syndrome: str
+    day: date
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionFacts:
     """A submission as other areas may know it: no identity, only the person's number."""
 

@@ -36,6 +36,7 @@ _DEFAULTS = {
     "quantity": "1",
     "for_whom": "self",
     "card_type": "1",
+    "status": "new",
     "patient_belongs": "1",
 }
 

@@ -4,13 +4,16 @@ Owns the difference between a zero and a silence. Does not judge.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from citywatch.city.sense.queries import class_days
+from citywatch.city.sense.streams import ABSENCE
+from citywatch.city.sense.types import ClassDay
 from citywatch.city.warn.cells import DAILY, Cells, Kind, cells, weekly
 from citywatch.city.warn.models import WatchDecision
 from citywatch.city.warn.rules import HISTORY_DAYS, HISTORY_WEEKS, WEEKLY_STREAMS
@@ -26,6 +29,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _Known = Callable[[Ints, Ints], Flags]
 _DAYS = {"day": 1, "week": 7}
+CLASS_DAYS = 14  # those a run judges of a site, and the week before them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +83,8 @@ class Counted:
     """Counts of shape (series, days or weeks), NaN where nobody who could have reported did; `keys` name the rows.
 
     `first_day` is the first step's day (a Monday for weeks), `last_day` the last day counted. `level` is what the
-    places are: "street" (by reporting and by home street), "site" or "district"; `schools` are the sites in a school.
+    places are: "street" (by reporting and by home street), "site" or "district"; `schools` are the sites in
+    a school, `classes` what their registers of absence say of each class over the last days.
     """
 
     keys: Sequence[SeriesKey]
@@ -89,6 +94,7 @@ class Counted:
     level: str = "street"
     step: Step = "day"
     schools: frozenset[int] = frozenset()
+    classes: tuple[ClassDay, ...] = ()
 
     @property
     def days(self) -> list[str]:
@@ -153,8 +159,12 @@ def count_all(at: datetime, *, version: Version, days: int = HISTORY_DAYS, weeks
     """Everything a run judges, as known at `at`: streets and sites by day, districts by week."""
     daily, told = _by_day(at, version, days=days)
     weekly_counts, also = _by_week(at, version, weeks=weeks)
+    last = daily.last
+    classes = class_days(last - timedelta(days=CLASS_DAYS - 1), last, at=at) if ABSENCE in daily.streams else []
     return Grids(
-        (daily.streets(), daily.sites(), weekly_counts), told.recounted + also.recounted, told.periods + also.periods
+        (daily.streets(), replace(daily.sites(), classes=tuple(classes)), weekly_counts),
+        told.recounted + also.recounted,
+        told.periods + also.periods,
     )  # fmt: skip
 
 
@@ -216,6 +226,11 @@ class _Daily:
         self._sites = self._inside(told.tables["sites"])
         self._homes = self._inside(told.tables["homes"])
         self._stream = self._names.stream[self._sites["name"]]
+
+    @property
+    def streams(self) -> frozenset[str]:
+        """The streams anybody sent."""
+        return frozenset(stream for stream, _ in self._names.pairs)
 
     def _inside(self, rows: Mapping[str, NDArray[np.int32]]) -> dict[str, Ints]:
         told: dict[str, Ints] = {key: column.astype(np.int64) for key, column in rows.items()}

@@ -31,10 +31,10 @@ def _site(where: str, cells: Mapping[str, str], kinds: list[str], institutions: 
     if cells["kind"] not in kinds:
         raise Refusal(f"{where} column kind: {cells['kind']!r} is no kind of place; use one of {', '.join(kinds)}.")
     institution = cells.get("institution_kind", "")
-    if (cells["kind"] == "institution") != bool(institution):
+    if bool(institution) != (cells["kind"] == "institution") and institution != cells["kind"]:
         raise Refusal(
-            f"{where} column institution_kind: {institution!r} for a {cells['kind']}; an institution has one, no other "
-            "place has."
+            f"{where} column institution_kind: {institution!r} for a {cells['kind']}; an institution has one, of other "
+            "places only a school that reports."
         )
     if institution and institution not in institutions:
         known = ", ".join(sorted(institutions))

@@ -66,6 +66,7 @@ class Scenario:
     start: date
     days: int
     first_positive: datetime | None
+    found_later: int = 0
 
     @property
     def begins(self) -> datetime:
@@ -78,7 +79,8 @@ class Scenario:
     @property
     def name(self) -> str:
         """What tells one folder from another."""
-        return f"{self.scenario}/{self.city}/{self.people}/{self.seed}/{self.start}"
+        late = f"/found {self.found_later} days later" if self.found_later else ""
+        return f"{self.scenario}/{self.city}/{self.people}/{self.seed}/{self.start}{late}"
 
 
 class Folder:
@@ -200,6 +202,7 @@ def _scenario(root: Path) -> Scenario:
         return Scenario(
             str(told["scenario"]), str(told["city"]), int(told["people"]), int(told["seed"]),
             date.fromisoformat(told["start"]), int(told["days"]), instant(first) if first else None,
+            int(told.get("found_later", 0)),
         )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise Refusal(f"{path}: {error}; simulate the city again.") from None

@@ -128,6 +128,7 @@ class _Reader:
             "warn.proposal_level_raised": self._lifted,
             "warn.positive_added": self._positive,
             "warn.proposal_join": self._joined,
+            "warn.proposal_merge": self._joined,
             "lab.sample_ordered": self._sample,
             "trace.case_registered": self._case,
             "trace.contact_listed": self._contact,

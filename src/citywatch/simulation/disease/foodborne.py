@@ -35,5 +35,7 @@ FOODBORNE: Final = NaturalHistory(
         card_class="1",
         drugs=(("antibiotic", 0.7), ("antipyretic", 0.3)),
         delay_mean=0.7,
+        stays_home=0.7,
+        days_home=1.5,
     ),
 )

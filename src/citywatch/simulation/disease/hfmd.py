@@ -38,5 +38,7 @@ HFMD: Final = NaturalHistory(
         drugs=(("antipyretic", 0.7), ("antiviral", 0.3)),
         delay_mean=1.2,
         child_clinic=1.3,
+        stays_home=0.95,
+        days_home=8.0,
     ),
 )

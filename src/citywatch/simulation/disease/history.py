@@ -49,6 +49,8 @@ class Care:
     delay_shape: float = 2.0
     tested: bool = False
     child_clinic: float = 1.0  # how much likelier a child under 14 is taken to a clinic
+    stays_home: float = 0.8  # of pupils with symptoms, for `days_home` on average
+    days_home: float = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,5 +49,7 @@ INFLUENZA: Final = NaturalHistory(
         drugs=(("antipyretic", 0.45), ("cough", 0.3), ("antiviral", 0.25)),
         delay_mean=1.5,
         child_clinic=1.6,
+        stays_home=0.85,
+        days_home=3.5,
     ),
 )

@@ -37,5 +37,7 @@ NOROVIRUS: Final = NaturalHistory(
         drugs=(("antibiotic", 1.0),),
         delay_mean=0.8,
         child_clinic=1.3,
+        stays_home=0.85,
+        days_home=2.0,
     ),
 )

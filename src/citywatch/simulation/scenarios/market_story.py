@@ -14,12 +14,14 @@ import numpy as np
 
 from citywatch.simulation import streams
 from citywatch.simulation.days import DAY, LOCAL_OFFSET, days_between, instant, local_day, midnight, minute_of
+from citywatch.simulation.disease.covid import COVID
 from citywatch.simulation.disease.told import Contamination, Course, Epidemic, Infection
 from citywatch.simulation.interviews import Interview, interview
 from citywatch.simulation.places import SEAFOOD_HALL, market_index
 from citywatch.simulation.visits import Presence, Visits, captured, join, market_visit, true_visits, until_held
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date, datetime
 
     from citywatch.simulation.people import City
@@ -148,6 +150,7 @@ class _Market:
             for row in batch.rows
             if row.get("sample_barcode")
         }
+        sent = sorted([*sent, *self._school_registers(epidemic)], key=lambda batch: (batch.sent_at, batch.site_code))
         seen = captured(happened, share=CAPTURE, rng=self._rng(7))
         return Outbreak(
             batches=sent,
@@ -232,6 +235,26 @@ class _Market:
         positive_at = max(wish, int(rng.integers(earliest, latest))) + int(rng.integers(0, 4 * HOUR))
         at = max(positive_at - int(rng.integers(4 * HOUR, 9 * HOUR)), infection.onset + HOUR)
         self._attend(epidemic, infection.person, at=at, positive_at=max(positive_at, at + 4 * HOUR))
+
+    # ── What schools register ────────────────────────────────────────────────────────────────────────────────────
+
+    def _school_registers(self, epidemic: Epidemic) -> Iterator[Batch]:
+        """Pupils absent because of illness, those of the outbreak among them until they are held."""
+        register, rng = streams.Register(self.city), self._rng(12)
+        for one in sorted(epidemic.infections.values(), key=lambda one: (one.at, one.person)):
+            if not one.asymptomatic:
+                register.fell_ill(
+                    one.person, onset=one.onset, symptoms=_symptoms(rng), care=COVID.care, about=None, rng=rng
+                )
+
+        def is_held(person: int, at: int) -> bool:
+            return at >= epidemic.held_from.get(person, at + 1)
+
+        for n, day in enumerate(self.days):
+            for sent in register.day(day, rng=self._rng(100 + n), is_held=is_held):
+                yield streams.Batch(
+                    site_code=sent.site, form=sent.form, day=sent.day, sent_at=sent.sent_at, rows=sent.rows
+                )
 
     # ── What the cases cause ─────────────────────────────────────────────────────────────────────────────────────
 

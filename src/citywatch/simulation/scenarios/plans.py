@@ -69,9 +69,12 @@ class Planned:
 Plan = list[Planned]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Scenario:
-    """A scenario by name: its title, when it begins and how long it lasts unless told otherwise, and what happens."""
+    """A scenario by name: its title, when it begins and how long it lasts unless told otherwise, and what happens.
+
+    `is_discovered` says that somebody discovers it on a day, which can come later.
+    """
 
     name: str
     title_zh: str
@@ -79,6 +82,7 @@ class Scenario:
     default_start: date
     default_days: int
     plan: Callable[[Setting], Plan]
+    is_discovered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +218,7 @@ def nothing(_setting: Setting) -> Plan:
 # ── A year of small outbreaks ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Kind:
     """A kind of small outbreak: how many a year of 40, where, and its size (log-normal, within bounds). All assumed."""
 
@@ -230,92 +234,19 @@ class Kind:
     response: Response = Response()
 
 
+_MASKED: Final = Response(before=0.6, level_days=7, level_to=0.3)
+_CLOSED: Final = Response(before=0.5, source_closes_hours=24, screens=True, level_days=5, level_to=0.25)
 KINDS: Final = (
-    Kind(
-        name="school-norovirus",
-        disease="norovirus",
-        count=9,
-        where=("school", ""),
-        median=50,
-        log_sd=0.7,
-        bounds=(8, 200),
-        response=Response(noticed=12),
-    ),
-    Kind(
-        name="kindergarten-hfmd",
-        disease="hfmd",
-        count=7,
-        where=("school", "kindergarten"),
-        median=12,
-        log_sd=0.6,
-        bounds=(4, 40),
-        response=Response(noticed=8),
-    ),
-    Kind(
-        name="school-influenza",
-        disease="influenza",
-        count=7,
-        where=("school", ""),
-        median=40,
-        log_sd=0.7,
-        bounds=(8, 150),
-        seeds=3,
-    ),
-    Kind(
-        name="restaurant-food",
-        disease="food-poisoning",
-        count=7,
-        where=("restaurant", ""),
-        median=20,
-        log_sd=0.7,
-        bounds=(5, 80),
-        seeds=0,
-        source=(0.3, 0.6),
-    ),
-    Kind(
-        name="nursing-influenza",
-        disease="influenza",
-        count=3,
-        where=("nursing_home", ""),
-        median=12,
-        log_sd=0.5,
-        bounds=(4, 30),
-    ),
-    Kind(
-        name="workplace-covid",
-        disease="covid-19",
-        count=3,
-        where=("workplace", ""),
-        median=9,
-        log_sd=0.5,
-        bounds=(3, 30),
-        seeds=1,
-        response=Response(before=0.6, level_days=7, level_to=0.3),
-    ),
-    Kind(
-        name="dining-covid",
-        disease="covid-19",
-        count=3,
-        where=("restaurant", ""),
-        median=6,
-        log_sd=0.5,
-        bounds=(3, 20),
-        seeds=0,
-        source=(0.05, 0.08),
-        response=Response(before=0.6, level_days=7, level_to=0.3),
-    ),
-    Kind(
-        name="market-covid",
-        disease="covid-19",
-        count=1,
-        where=("market", ""),
-        median=40,
-        log_sd=0.4,
-        bounds=(15, 120),
-        seeds=0,
-        response=Response(before=0.5, source_closes_hours=24, screens=True, level_days=5, level_to=0.25),
-    ),
-)
+    #     name, disease, how many a year, where; size: median, log sd, bounds; first cases, point source, response
+    Kind("school-norovirus", "norovirus", 9, ("school", ""), 50, 0.7, (8, 200), response=Response(noticed=12)),
+    Kind("kindergarten-hfmd", "hfmd", 7, ("school", "kindergarten"), 12, 0.6, (4, 40), response=Response(noticed=8)),
+    Kind("school-influenza", "influenza", 7, ("school", ""), 40, 0.7, (8, 150), seeds=3),
+    Kind("restaurant-food", "food-poisoning", 7, ("restaurant", ""), 20, 0.7, (5, 80), 0, (0.3, 0.6)),
+    Kind("nursing-influenza", "influenza", 3, ("nursing_home", ""), 12, 0.5, (4, 30)),
+    Kind("workplace-covid", "covid-19", 3, ("workplace", ""), 9, 0.5, (3, 30), seeds=1, response=_MASKED),
+    Kind("dining-covid", "covid-19", 3, ("restaurant", ""), 6, 0.5, (3, 20), 0, (0.05, 0.08), _MASKED),
+    Kind("market-covid", "covid-19", 1, ("market", ""), 40, 0.4, (15, 120), seeds=0, response=_CLOSED),
+)  # fmt: skip
 SMALL_OUTBREAKS: Final = 40
 
 
@@ -477,61 +408,23 @@ def _pick(setting: Setting, places: Sequence[int] | np.ndarray, *, least: int) -
 SCENARIOS: Final = {
     one.name: one
     for one in (
+        Scenario("baseline", "平常日子", "Ordinary days", date(2021, 3, 1), 90, nothing),
         Scenario(
-            name="baseline",
-            title_zh="平常日子",
-            title_en="Ordinary days",
-            default_start=date(2021, 3, 1),
-            default_days=90,
-            plan=nothing,
+            "market", "批发市场聚集性疫情", "Outbreak at a wholesale market", date(2020, 5, 8), 75, market,
+            is_discovered=True,
         ),
         Scenario(
-            name="market",
-            title_zh="批发市场聚集性疫情",
-            title_en="Outbreak at a wholesale market",
-            default_start=date(2020, 5, 8),
-            default_days=75,
-            plan=market,
+            "school-norovirus", "小学诺如病毒聚集性疫情", "Norovirus in a primary school", date(2021, 10, 15), 40,
+            school_norovirus,
         ),
         Scenario(
-            name="school-norovirus",
-            title_zh="小学诺如病毒聚集性疫情",
-            title_en="Norovirus in a primary school",
-            default_start=date(2021, 10, 15),
-            default_days=40,
-            plan=school_norovirus,
+            "cold-chain", "进口冷链外包装阳性", "Contaminated imported cold-chain goods", date(2020, 11, 20), 45,
+            cold_chain, is_discovered=True,
         ),
+        Scenario("flu-surge", "流感高峰", "Influenza surge", date(2020, 9, 21), 140, flu_surge),
         Scenario(
-            name="cold-chain",
-            title_zh="进口冷链外包装阳性",
-            title_en="Contaminated imported cold-chain goods",
-            default_start=date(2020, 11, 20),
-            default_days=45,
-            plan=cold_chain,
+            "imported-case", "输入病例", "One imported case", date(2020, 12, 1), 45, imported_case, is_discovered=True
         ),
-        Scenario(
-            name="flu-surge",
-            title_zh="流感高峰",
-            title_en="Influenza surge",
-            default_start=date(2020, 9, 21),
-            default_days=140,
-            plan=flu_surge,
-        ),
-        Scenario(
-            name="imported-case",
-            title_zh="输入病例",
-            title_en="One imported case",
-            default_start=date(2020, 12, 1),
-            default_days=45,
-            plan=imported_case,
-        ),
-        Scenario(
-            name="many",
-            title_zh="一年四十起小规模疫情",
-            title_en="A year with forty small outbreaks",
-            default_start=date(2021, 3, 1),
-            default_days=365,
-            plan=many,
-        ),
+        Scenario("many", "一年四十起小规模疫情", "A year with forty small outbreaks", date(2021, 3, 1), 365, many),
     )
-}
+}  # fmt: skip

@@ -19,7 +19,7 @@ from citywatch.simulation.goods import goods_of
 from citywatch.simulation.interviews import Interview, interview
 from citywatch.simulation.scenarios.care import Errand, call, errands, write
 from citywatch.simulation.scenarios.plans import ENDLESS, SCENARIOS, Planned, Setting
-from citywatch.simulation.streams import Ordinary, Post, PostState, Report, Sent, open_sites
+from citywatch.simulation.streams import AbsenceState, Ordinary, Post, PostState, Register, Report, Sent, open_sites
 from citywatch.simulation.visits import FREE, Controls, Presence, Visits, join, visits_on
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class RunState:
     done: int = 0
     spread: SpreadState = field(default_factory=SpreadState)
     post: PostState = field(default_factory=PostState)
+    absent: AbsenceState = field(default_factory=AbsenceState)
     errands: dict[int, list[Errand]] = field(default_factory=dict)  # by days since 1970-01-01, local
     testing: dict[int, int] = field(default_factory=dict)  # case: minute of the visit that tests it
     held: dict[int, int] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class RunState:
     controls: dict[date, Controls] = field(default_factory=dict)  # of the last days, as each day began
     first_positive: dict[int, int] = field(default_factory=dict)  # outbreak: minute
     reported: dict[int, int] = field(default_factory=dict)  # outbreak: cases reported
+    counted: set[int] = field(default_factory=set)  # cases among them
     interviews: list[Interview] = field(default_factory=list)
 
 
@@ -123,6 +125,7 @@ class Run:
         self.sites = open_sites(city, rng=self._rng(1))
         self.ordinary = Ordinary(self.sites)
         self.post = Post(self.sites, state=self.state.post)
+        self.register = Register(city, state=self.state.absent)
         self.spread = Spread(city, DISEASES, seed=seed, state=self.state.spread, on_case=self._fell_ill)
         setting = Setting(
             city=city, spread=self.spread, start=start, days=days, rng=self._rng(2), found_days_later=found_days_later
@@ -154,8 +157,11 @@ class Run:
         reports += self.ordinary.day(day, rng=self._rng(3, begin // DAY))
         sent = self.post.day(day, reports, rng=self._rng(4, begin // DAY))
         self._hear(sent)
+        absent = self.register.day(day, rng=self._rng(13, begin // DAY), is_held=self._is_held)
+        self._learn(absent)
         self.state.done += 1
-        return Day(day=day, batches=sent, controls=controls, visits=visits)
+        batches = sorted([*sent, *absent], key=lambda one: one.sent_at) if absent else sent
+        return Day(day=day, batches=batches, controls=controls, visits=visits)
 
     def finish(self) -> Ending:
         """The truth so far."""
@@ -231,6 +237,15 @@ class Run:
         planned = errands(case, history, sites=self.sites, tested_from=response.tested_from, rng=rng)
         self._plan([one for one in planned if one.visit < 0])
         self._test(case, [one for one in planned if one.visit >= 0])
+        if not case.asymptomatic:
+            self.register.fell_ill(
+                case.person,
+                onset=case.onset,
+                symptoms=history.draw_symptoms(self._rng(6, case.number)),  # what a clinic is told of it, too
+                care=history.care,
+                about=(case.person, case.outbreak, case.disease),
+                rng=self._rng(14, case.number),
+            )
         if not history.care.tested or case.asymptomatic:
             return
         infector = self.state.spread.infected[case.disease].get(case.infector, -1)
@@ -323,13 +338,23 @@ class Run:
             at = minute_of(batch.sent_at)
             for row, person, _, disease in batch.subjects:
                 case = self.state.spread.cases[self.state.spread.infected[disease][person]]
-                if case.first_report < 0:
+                if case.first_report < 0 or at < case.first_report:
                     case.first_report = at
+                if case.number not in self.state.counted:
+                    self.state.counted.add(case.number)
                     self._count(case, at=at)
                 values = batch.rows[row]
                 if values.get("result") == "positive" and case.positive_at < 0:
                     case.positive_at = at
                     self._answer(case, at=at, barcode=values["barcode"])
+
+    def _learn(self, sent: list[Sent]) -> None:
+        """Note which cases a school's register told of. The city answers to clinics' reports alone (assumed)."""
+        for batch in sent:
+            at = minute_of(batch.sent_at)
+            for _, person, _, disease in batch.subjects:
+                case = self.state.spread.cases[self.state.spread.infected[disease][person]]
+                case.first_report = min(at, case.first_report) if case.first_report >= 0 else at
 
     def _count(self, case: Case, *, at: int) -> None:
         response = self.plan[case.outbreak].response

@@ -4,6 +4,7 @@ Column names and codes equal those of the city's forms; a test of the server hol
 known here: the scenario hands in the reports its cases cause.
 """
 
+from citywatch.simulation.streams.absence import Absence, AbsenceState, Register
 from citywatch.simulation.streams.ordinary import (
     DAILY,
     DRUG_SHARE,
@@ -34,12 +35,15 @@ __all__ = [
     "FORM_OF_STREAM",
     "SYMPTOM_SHARE",
     "ZERO_REPORT",
+    "Absence",
+    "AbsenceState",
     "Batch",
     "Catchment",
     "LabResult",
     "Ordinary",
     "Post",
     "PostState",
+    "Register",
     "Report",
     "Sent",
     "Sites",

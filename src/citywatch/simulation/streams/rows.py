@@ -24,7 +24,9 @@ FORM_OF_STREAM: Final = {
     "fever": "fever-clinic-visit",
     "pharmacy": "pharmacy-sale",
     "card": "report-card",
+    "absence": "school-absence",
 }
+ABSENCE: Final = "absence"
 ZERO_REPORT: Final = "zero-report"
 DIAGNOSIS: Final = {
     "fever": "发热待查",

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from citywatch.simulation.days import DAY, instant, local_day, midnight
-from citywatch.simulation.streams.rows import FORM_OF_STREAM, ZERO_REPORT, Batch, LabResult, Report, result_row
+from citywatch.simulation.streams.rows import ABSENCE, FORM_OF_STREAM, ZERO_REPORT, Batch, LabResult, Report, result_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,7 +56,8 @@ def batches(
             sent.append(_batch(sites, report.site, stream=report.stream, rows=[report], sent=report.at + delay))
         else:
             daily[report.site, day][report.stream].append(report)
-    for site in sorted({i for stream in FORM_OF_STREAM for i in sites.of(stream)}):
+    clinical = [stream for stream in FORM_OF_STREAM if stream != ABSENCE]  # schools have a calendar of their own
+    for site in sorted({i for stream in clinical for i in sites.of(stream)}):
         for day in days:
             at = _sending_minute(sites, site, day=day, rng=rng)
             if at is None:

@@ -8,6 +8,7 @@ STREAM_NAMES = {
     "fever": Label("发热门诊", "Fever clinic"),
     "pharmacy": Label("四类药品", "Four drug classes"),
     "card": Label("传染病报告卡", "Report cards"),
+    "absence": Label("因病缺课", "Absence from school"),
 }
 
 FORM = Form(
