@@ -18,8 +18,10 @@ from citywatch.city.registry.queries import place_by_code
 from citywatch.city.respond import queries as respond_queries
 from citywatch.city.respond import services as respond
 from citywatch.city.trace import services as trace
+from citywatch.city.warn import desk as warn_desk
 from citywatch.city.warn import queries as warn_queries
 from citywatch.city.warn import services as warn
+from citywatch.city.warn import triage
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Conflict, Refusal
 from citywatch.mechanisms.journal.models import Entry
@@ -51,7 +53,7 @@ def work(folder, source):
     hands = Investigators(folder.interviews, verifies=False)
     replay(folder, until=at(13, 23), pace="hourly", hands=hands)
     duty, district, commander = by("duty"), by("district"), by("commander")
-    for row in warn_queries.inbox(duty).rows:
+    for row in warn_desk.inbox(duty).rows:
         if row.facts.level == "red":
             warn.verify(row.facts.id, by=duty, at=at(14, 1), because="核酸阳性")
     wiring.catch_up()
@@ -132,8 +134,8 @@ def test_closing_the_outbreak_is_told_as_wrong(written, tmp_path):
     folder = Folder(written)
     playing.prepare(folder, home=tmp_path, speed=1, takes_over=at(12, 20), tell=None)
     duty = by("duty")
-    shown = warn_queries.inbox(duty).rows
-    warn.close_many([row.facts.id for row in shown], by=duty, at=at(12, 21), because="散发")
+    shown = warn_desk.inbox(duty).rows
+    triage.answer_many("close", [row.facts.id for row in shown], by=duty, at=at(12, 21), because="散发")
     replay(folder, until=at(12, 22), pace="nightly", hands=playing.Routine())
 
     with pytest.raises(Conflict, match="演练尚未结束"):

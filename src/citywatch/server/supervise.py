@@ -135,7 +135,8 @@ def _web(host: str, port: int) -> list[str]:
             "uvicorn",
             "citywatch.server.asgi:application",
         ),
-        *("--host", host, "--port", str(port), "--lifespan", "off", *quiet),
+        # A desk's stream never ends by itself, so stopping does not wait for it long.
+        *("--host", host, "--port", str(port), "--lifespan", "off", "--timeout-graceful-shutdown", "3", *quiet),
     ]
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from tests.city.warn.conftest import CLINIC, HOSPITAL, PHARMACY, STATION, TODAY, XICHENG
 
-from citywatch.city.warn import queries, services
+from citywatch.city.warn import desk, queries, services
 from citywatch.city.warn.models import Alert, HealthEvent, Proposal, Signal
 from citywatch.city.warn.reactions import propose_red
 from citywatch.city.warn.services import watch
@@ -165,7 +165,7 @@ def test_a_proposal_is_answered_once(viewers, fever_in_huaxiang):
 
 
 def test_an_investigator_sees_but_does_not_triage(viewers, fever_in_huaxiang):
-    assert queries.inbox(viewers["investigator"]).total == 1
+    assert desk.inbox(viewers["investigator"]).total == 1
     with pytest.raises(NotAllowed):
         services.close(fever_in_huaxiang.pk, by=viewers["investigator"], at=night(), because="散发")
 
@@ -173,22 +173,11 @@ def test_an_investigator_sees_but_does_not_triage(viewers, fever_in_huaxiang):
 def test_xicheng_does_not_see_fengtais_proposals(viewers, fever_in_huaxiang):
     xicheng = viewers["investigator_xicheng"]
 
-    assert queries.inbox(xicheng).total == 0
-    assert sum(queries.open_by_level(xicheng).values()) == 0
+    assert desk.inbox(xicheng).total == 0
+    assert sum(desk.open_by_level(xicheng).values()) == 0
     assert queries.signals_of(xicheng, TODAY) == []
     with pytest.raises(NotFound):
         queries.proposal_page(xicheng, fever_in_huaxiang.pk, at=night())
-
-
-def test_bulk_closing_closes_all_or_none(send, quiet, viewers):
-    two_streams(send, quiet, site=STATION)
-    first, second = Proposal.objects.order_by("pk")
-    services.close(second.pk, by=viewers["duty_officer"], at=night(), because="散发")
-
-    with pytest.raises(Conflict):
-        services.close_many([first.pk, second.pk], by=viewers["duty_officer"], at=night(), because="节假日")
-    first.refresh_from_db()
-    assert first.state == "new"
 
 
 def test_verifying_makes_an_event_and_tells_the_journal(viewers, fever_in_huaxiang):
@@ -273,7 +262,7 @@ def test_a_positive_in_a_street_under_suspicion_raises_what_is_open_there(fever_
 def test_the_why_sentence_tells_day_number_baseline_and_the_other_stream(send, quiet, viewers):
     two_streams(send, quiet)
 
-    why = queries.inbox(viewers["duty_officer"]).rows[0].facts.why
+    why = desk.inbox(viewers["duty_officer"]).rows[0].facts.why
 
     assert why.zh == "花乡街道6月11日症状监测“发热”9例，基线日均1.4例，上限3.1例；72小时内同街道药店“止咳药”亦异常。"
     assert why.en.endswith(
@@ -286,8 +275,8 @@ def test_the_inbox_puts_first_what_hurts_most(send, quiet, positive, viewers):
     two_streams(send, quiet, site=STATION)
     propose_red(positive(1, XICHENG, at=night()))
 
-    assert [row.facts.level for row in queries.inbox(viewers["duty_officer"]).rows] == ["red", "blue", "blue"]
-    assert queries.open_by_level(viewers["duty_officer"]) == {"red": 1, "orange": 0, "yellow": 0, "blue": 2}
+    assert [row.facts.level for row in desk.inbox(viewers["duty_officer"]).rows] == ["red", "blue", "blue"]
+    assert desk.open_by_level(viewers["duty_officer"]) == {"red": 1, "orange": 0, "yellow": 0, "blue": 2}
 
 
 def test_the_proposal_page_shows_the_series_and_the_sites_behind_it(viewers, fever_in_huaxiang):

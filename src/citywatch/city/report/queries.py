@@ -28,6 +28,7 @@ from citywatch.city.report.types import (
     StreamLine,
 )
 from citywatch.city.respond import queries as respond
+from citywatch.city.warn import desk
 from citywatch.city.warn import queries as warn
 from citywatch.eventlog.expressions import daily_counts, reporting_sites, table
 from citywatch.eventlog.schema import EVERYTHING, city_days
@@ -92,7 +93,7 @@ def command(viewer: Viewer) -> Command:
     now = situation(viewer, at)
     incidents = respond.open_incidents(viewer)
     source, others = running_clocks(viewer, at)
-    inbox = warn.inbox(viewer)  # the gravest first; one page is what a wall can hold
+    inbox = desk.inbox(viewer)  # the gravest first; one page is what a wall can hold
     proposals = [row.facts for row in inbox.rows]
     return Command(
         situation=now,

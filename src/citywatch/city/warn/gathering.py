@@ -291,7 +291,7 @@ def _gather(cluster: _Cluster, fresh: set[int], ruled: rules.Rules, *, at: datet
     if running:
         _join(running[0], cluster, loose, ruled, at=at, by=by)
         for other in running[1:]:
-            _merge(other, into=running[0], at=at, by=by)
+            merge(other, "join", into=running[0], at=at, by=by)
         return 0
     current = next(iter(held), None) or _muted(cluster, loose, ruled, at=at)
     if current is None:
@@ -350,14 +350,19 @@ def _attach(signals: Sequence[Signal], proposal: Proposal) -> None:
             signal.proposal = proposal
 
 
-def _merge(other: Proposal, *, into: Proposal, at: datetime, by: Viewer) -> None:
-    """Two proposals turned out to be one thing: the desk keeps one, with everything the other held."""
+def merge(
+    other: Proposal, move: str, *, into: Proposal, at: datetime, by: Viewer, because: str = ""
+) -> None:  # fmt: skip
+    """Two proposals turned out to be one thing: the desk keeps one, with everything the other held.
+
+    `move` is the step that takes the other away: a run's `join` or the desk's `merge`.
+    """
     Signal.objects.filter(proposal=other).update(proposal=into)
     into.positives = [*into.positives, *(sample for sample in other.positives if sample not in into.positives)]
     moments = [m for p in (into, other) for m in (p.first_positive_at, p.last_positive_at) if m is not None]
     into.first_positive_at, into.last_positive_at = (min(moments), max(moments)) if moments else (None, None)
     into.save(update_fields=["positives", "first_positive_at", "last_positive_at"])
-    advance(other, "join", by=by, at=at, into=into.pk)
+    advance(other, move, by=by, at=at, because=because, into=into.pk)
 
 
 def _open(

@@ -146,6 +146,22 @@ class Signal(JurisdictionModel):
         return f"Signal {self.pk} ({self.stream}/{self.syndrome}, {self.last_day})"
 
 
+class DeskView(JurisdictionModel):
+    """What one person asked the inbox for, kept under a name of theirs. `query` is the part of an address after "?"."""
+
+    VIEW: ClassVar[str] = "warn.view"
+
+    owner = models.CharField(max_length=64, db_index=True)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "name"], name="desk_view_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class HealthEvent(WorkedModel):
     """A proposal that a person has verified."""
 

@@ -1,27 +1,26 @@
 """Questions about warning: the inbox, a proposal's grounds, events, signals and runs. Everything scoped to who asks."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
 import numpy as np
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, Subquery, Value, When
-from numpy.typing import ArrayLike
+from django.db.models import Count, Q
 
 from citywatch.city.registry.queries import place_facts
 from citywatch.city.warn import facts, rules
-from citywatch.city.warn.counting import Counted, count_series, sites, watch_decisions
+from citywatch.city.warn.counting import count_series, sites, watch_decisions
+from citywatch.city.warn.desk import BY_STREET, facts_of, numbers
 from citywatch.city.warn.detectors import judge, settings_on
-from citywatch.city.warn.facts import key_of, label_of, reason_for, signal_facts
+from citywatch.city.warn.facts import label_of, reason_for, signal_facts
 from citywatch.city.warn.models import HealthEvent, Proposal, Run, Signal
 from citywatch.city.warn.types import (
     EventFacts,
     EventPage,
-    InboxPage,
-    InboxRow,
+    Glance,
     ProposalFacts,
     ProposalPage,
     RunFacts,
@@ -36,57 +35,18 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, ScopedQuerySet
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
-from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.lifecycle.services import clocks_of
 
-OPEN = ("new", "watched")
-STATES: dict[str, tuple[str, ...]] = {
-    "open": OPEN,
-    "new": ("new",),
-    "watched": ("watched",),
-    "verified": ("verified",),
-    "closed": ("closed",),
-    "all": tuple(rules.PROPOSAL.states),
-}
-PER_PAGE = 20
-_SPARK_DAYS = 21
 _CHART_DAYS = 35
+PER_PAGE = 20
 _HISTORY = 50
+_SITES_AT_A_GLANCE = 5
 _SUBJECT = "warn.proposal"
-_BY_STREET = ("reporting", "home")
-
-
-def inbox(
-    viewer: Viewer, *, at: datetime | None = None, state: str = "open", level: str = "", page: int = 1
-) -> InboxPage:
-    """One page of proposals, what hurts first: the gravest level, then the clock that ends first, then strength.
-
-    With `at`, each line carries three weeks of its strongest series, counted as known then.
-    """
-    wanted = _ranked(Proposal.objects.visible_to(viewer).filter(state__in=STATES.get(state, OPEN)))
-    if level in rules.LEVELS:
-        wanted = wanted.filter(level=level)
-    shown = Paginator(wanted, PER_PAGE).get_page(page)
-    rows = list(shown.object_list)
-    told = _facts(rows)
-    clocks = _running_clocks(rows)
-    sparks = _sparks(rows, at=at) if at else {}
-    lines = tuple(
-        InboxRow(told[row.pk], clocks.get(row.pk), tuple(row.moves_for(viewer)), sparks.get(row.pk, ())) for row in rows
-    )
-    return InboxPage(lines, shown.number, shown.paginator.num_pages, shown.paginator.count, open_by_level(viewer))
-
-
-def open_by_level(viewer: Viewer) -> dict[str, int]:
-    """How many open proposals of each level the viewer can see, gravest first, zeros included."""
-    rows = Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level").annotate(number=Count("pk"))
-    found = {row["level"]: row["number"] for row in rows}
-    return {level: found.get(level, 0) for level in reversed(rules.LEVELS)}
 
 
 def proposal_facts(viewer: Viewer, proposal_id: int) -> ProposalFacts:
     row = _proposal(viewer, proposal_id)
-    return _facts([row])[row.pk]
+    return facts_of([row])[row.pk]
 
 
 def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: int | None = None) -> ProposalPage:
@@ -97,15 +57,32 @@ def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: 
     shown = next((s for s in signals if s.id == signal_id), signals[0] if signals else None)
     return ProposalPage(
         row=row,
-        facts=_facts([row])[row.pk],
+        facts=facts_of([row])[row.pk],
         signals=tuple(signals),
         shown=shown,
         chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
-        sites=_sites(shown.key, at=at) if shown and shown.key.by in _BY_STREET else (),
+        sites=_sites(shown.key, at=at) if shown and shown.key.by in BY_STREET else (),
         similar=tuple(_similar(viewer, row)),
         clocks=tuple(clocks_of(row)),
         history=tuple(_history(viewer, row.pk)),
         moves=tuple(row.moves_for(viewer)),
+    )
+
+
+def glance(viewer: Viewer, proposal_id: int, *, at: datetime) -> Glance:
+    """What stands beside the inbox while a person decides about a line of it."""
+    row = _proposal(viewer, proposal_id)
+    signals = sorted(row.signals.select_related("place"), key=lambda one: -one.score)
+    shown = signal_facts(signals[0], label_of(signals[0].place)) if signals else None
+    told = facts_of([row])[row.pk]
+    return Glance(
+        facts=told,
+        level=facts.reason_for_level(row, signals),
+        shown=shown,
+        chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
+        sites=_sites(shown.key, at=at)[:_SITES_AT_A_GLANCE] if shown and shown.key.by in BY_STREET else (),
+        similar=tuple(_similar(viewer, row, most=3)),
+        clocks=tuple(clock for clock in clocks_of(row) if clock.running),
     )
 
 
@@ -234,62 +211,6 @@ def _events(viewer: Viewer) -> ScopedQuerySet:
     return HealthEvent.objects.visible_to(viewer).select_related("place").order_by("-verified_at", "-pk")
 
 
-def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
-    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at__isnull=True)
-    ranked: ScopedQuerySet = (
-        rows.select_related("place")
-        .annotate(
-            rank=Case(
-                *(When(level=level, then=Value(rules.rank(level))) for level in rules.LEVELS),
-                output_field=IntegerField(),
-            ),
-            due_at=Subquery(running.order_by("due_at").values("due_at")[:1]),
-        )
-        .order_by("-rank", F("due_at").asc(nulls_last=True), "-score", "-pk")
-    )
-    return ranked
-
-
-def _facts(rows: Collection[Proposal]) -> dict[int, ProposalFacts]:
-    ids = [row.pk for row in rows]
-    signals: dict[int, list[Signal]] = defaultdict(list)
-    for signal in Signal.objects.filter(proposal__in=ids).select_related("place").order_by("pk"):
-        signals[signal.proposal_id].append(signal)
-    event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
-    clocks = _running_clocks(rows)
-    return {
-        row.pk: facts.proposal_facts(
-            row, signals=signals[row.pk], clock=clocks.get(row.pk), event_id=event_ids.get(row.pk)
-        )
-        for row in rows
-    }
-
-
-def _running_clocks(rows: Iterable[Proposal]) -> dict[int, Clock]:
-    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id__in=[r.pk for r in rows], stopped_at__isnull=True)
-    return {clock.subject_id: clock for clock in running.order_by("-due_at")}
-
-
-def _sparks(rows: Sequence[Proposal], *, at: datetime) -> dict[int, tuple[float | None, ...]]:
-    """Three weeks of each proposal's strongest series."""
-    strongest: dict[int, Signal] = {}
-    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).order_by("score", "pk"):
-        strongest[signal.proposal_id] = signal
-    if not strongest:
-        return {}
-    grids: dict[tuple[str, str], Counted] = {}
-    found: dict[int, tuple[float | None, ...]] = {}
-    for pk, signal in strongest.items():
-        key = key_of(signal)
-        scale = ("street" if key.by in _BY_STREET else key.by, key.step)
-        if scale not in grids:
-            grids[scale] = count_series(at, key)
-        series = grids[scale].row(key)
-        if series is not None:
-            found[pk] = tuple(_told(series[-_SPARK_DAYS:]))
-    return found
-
-
 def _chart(key: SeriesKey, *, family: str, at: datetime) -> dict[str, object] | None:
     """The last steps of a series as the detectors in force judge it now: days, or weeks by their Monday."""
     counted = count_series(at, key)
@@ -303,16 +224,12 @@ def _chart(key: SeriesKey, *, family: str, at: datetime) -> dict[str, object] | 
             tail = slice(-_CHART_DAYS, None)
             return {
                 "days": counted.days[tail],
-                "observed": _told(verdict.observed[0, tail]),
-                "expected": _told(verdict.expected[0, tail]),
-                "upper": _told(verdict.upper[0, tail]),
+                "observed": numbers(verdict.observed[0, tail]),
+                "expected": numbers(verdict.expected[0, tail]),
+                "upper": numbers(verdict.upper[0, tail]),
                 "alarm": verdict.alarm[0, tail].astype(int).tolist(),
             }
     return None
-
-
-def _told(values: ArrayLike) -> list[float | None]:
-    return [None if np.isnan(value) else round(float(value), 2) for value in np.asarray(values, dtype=float)]
 
 
 def _sites(key: SeriesKey, *, at: datetime) -> tuple[SiteCount, ...]:
@@ -330,7 +247,7 @@ def _similar(viewer: Viewer, row: Proposal, *, most: int = 5) -> list[ProposalFa
         opened_at__lte=row.opened_at,
     )
     rows = list(alike.exclude(pk=row.pk).select_related("place").order_by("-opened_at")[:most])
-    told = _facts(rows)
+    told = facts_of(rows)
     return [told[one.pk] for one in rows]
 
 

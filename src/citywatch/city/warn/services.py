@@ -1,7 +1,6 @@
 """The verbs of warning: watch the city, triage proposals, verify them, publish alerts."""
 
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -216,16 +215,6 @@ def answer(move: str, proposal_id: int, *, by: Viewer, at: datetime, because: st
             zh="没有这种操作；请选择关闭、关注或核实。",
         )
     return MOVES[move](proposal_id, by=by, at=at, because=because)
-
-
-@transaction.atomic
-def close_many(proposal_ids: Sequence[int], *, by: Viewer, at: datetime, because: str) -> int:
-    """Close several proposals for one reason: all of them or, if one refuses, none."""
-    if not proposal_ids:
-        raise Refusal("No proposal is marked; mark those to close.", zh="未勾选任何预警；请先勾选要关闭的预警。")
-    for proposal_id in proposal_ids:
-        close(proposal_id, by=by, at=at, because=because)
-    return len(proposal_ids)
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """Frozen values of warning: what a run finds, and what other areas and pages are told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -155,6 +155,27 @@ class EventFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """What a person asks the inbox for; empty text asks for everything. `words` are looked for in places' names."""
+
+    state: str = "open"
+    level: str = ""
+    district: str = ""
+    hazard: str = ""
+    stream: str = ""
+    words: str = ""
+
+    @classmethod
+    def read(cls, asked: Mapping[str, str]) -> "Sought":
+        return cls(asked.get("state", "open"), *(asked.get(f.name, "") for f in fields(cls)[1:]))
+
+    def query(self) -> dict[str, str]:
+        """What differs from the plain inbox, as an address holds it."""
+        plain = Sought()
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != getattr(plain, f.name)}
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRow:
     """One line of the inbox: the facts, the running clock, what this viewer may do, and three weeks of counts."""
 
@@ -199,6 +220,19 @@ class ProposalPage:
     clocks: tuple[Any, ...]
     history: tuple[Any, ...]
     moves: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What stands beside the inbox for the line a person is at."""
+
+    facts: ProposalFacts
+    level: Label
+    shown: SignalFacts | None
+    chart: Mapping[str, Any] | None
+    sites: tuple[SiteCount, ...]
+    similar: tuple[ProposalFacts, ...]
+    clocks: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 from django.urls import path
 
-from citywatch.city.warn import views
+from citywatch.city.warn import views, views_desk
 
 app_name = "warn"
 urlpatterns = [
-    path("", views.inbox, name="inbox"),
-    path("proposals/bulk/", views.bulk, name="bulk"),
+    path("", views_desk.inbox, name="inbox"),
+    path("live/", views_desk.live, name="live"),
+    path("views/save/", views_desk.save_view, name="save_view"),
+    path("views/<int:view_id>/delete/", views_desk.delete_view, name="delete_view"),
+    path("proposals/answer/", views_desk.answer, name="answer"),
+    path("proposals/undo/", views_desk.undo, name="undo"),
     path("proposals/<int:proposal_id>/", views.proposal, name="proposal"),
-    path("proposals/<int:proposal_id>/act/", views.act, name="act"),
+    path("proposals/<int:proposal_id>/glance/", views_desk.glance, name="glance"),
+    path("proposals/<int:proposal_id>/act/", views_desk.act, name="act"),
     path("detectors/", views.detectors, name="detectors"),
     path("detectors/<slug:detector>/", views.detector, name="detector"),
     path("detectors/<slug:detector>/decide/", views.decide, name="decide"),

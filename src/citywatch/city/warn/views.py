@@ -1,64 +1,34 @@
-"""The desk's pages: the inbox, a proposal with its grounds, a verified event, who watches what, and feedback."""
+"""Pages of warning beside the inbox: a proposal with its grounds, an event, who watches what, and feedback."""
 
 from datetime import date
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from citywatch.city.registry.access import signed_in
 from citywatch.city.warn import decisions, queries, rules, services
 from citywatch.city.warn import feedback as feedbacks
+from citywatch.city.warn.asked import KEYS, because_of, number_of, reasons_of, see_other, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
-
-_SEE_OTHER = 303
-_KEYS = {"close": "c", "watch": "w", "verify": "v"}
-
-
-@require_GET
-@signed_in("warn.view")
-def inbox(request: HttpRequest) -> HttpResponse:
-    """Proposals, what hurts first."""
-    viewer = _viewer(request)
-    at = clock.now()
-    state = request.GET.get("state", "open")
-    level = request.GET.get("level", "")
-    shown = queries.inbox(viewer, at=at, state=state, level=level, page=_number(request.GET.get("page"), 1))
-    if failed := queries.failed_reactions(viewer):
-        messages.error(request, str(failed))
-    context = {
-        "inbox": shown,
-        "state": state if state in queries.STATES else "open",
-        "states": _states(),
-        "level": level,
-        "levels": tuple(reversed(rules.LEVELS)),
-        "run": queries.last_run(viewer),
-        "reasons": _reasons(viewer),
-        "keys": _KEYS,
-        "rules": queries.rule_texts(clock.day_of(at)),
-        "may_triage": viewer.may_anywhere("warn.triage"),
-    }
-    return render(request, "warn/inbox.html", context)
 
 
 @require_GET
 @signed_in("warn.view")
 def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     """One proposal with its baseline, sites, signals and history."""
-    viewer = _viewer(request)
+    viewer = viewer_of(request)
     at = clock.now()
-    signal_id = _number(request.GET.get("signal"), 0)
+    signal_id = number_of(request.GET.get("signal"), 0)
     page = queries.proposal_page(viewer, proposal_id, at=at, signal_id=signal_id)
     context = {
         "page": page,
         "standing": queries.standing(viewer, proposal_id, at=at),
-        "reasons": _reasons(viewer),
-        "keys": _KEYS,
+        "reasons": reasons_of(viewer),
+        "keys": KEYS,
         "rules": queries.rule_texts(page.facts.opened_at.astimezone(clock.SHANGHAI).date()),
     }
     return render(request, "warn/proposal.html", context)
@@ -68,8 +38,8 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
 @signed_in("warn.view")
 def feedback(request: HttpRequest) -> HttpResponse:
     """What the desk's answers say about detection: precision, load, answer times, silent sources."""
-    weeks = _number(request.GET.get("weeks"), 4)
-    found = feedbacks.feedback(_viewer(request), at=clock.now(), weeks=weeks)
+    weeks = number_of(request.GET.get("weeks"), 4)
+    found = feedbacks.feedback(viewer_of(request), at=clock.now(), weeks=weeks)
     series = [
         {
             "name": str(rules.PROPOSAL.states[state]),
@@ -89,7 +59,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
 @signed_in("warn.view")
 def detectors(request: HttpRequest) -> HttpResponse:
     """Which method watches which series, with which settings, since when and by whose decision."""
-    viewer, at = _viewer(request), clock.now()
+    viewer, at = viewer_of(request), clock.now()
     context = {
         "lines": decisions.lines(viewer, at=at),
         "decisions": decisions.history(viewer, at=at),
@@ -103,7 +73,7 @@ def detectors(request: HttpRequest) -> HttpResponse:
 @signed_in("warn.set_detectors")
 def detector(request: HttpRequest, detector: str) -> HttpResponse:
     """Choose another method or other settings for a detector, and see what they would have changed; stores nothing."""
-    viewer, at = _viewer(request), clock.now()
+    viewer, at = viewer_of(request), clock.now()
     line = decisions.line_on(detector, at=at)
     asked = request.GET
     told = {name.removeprefix("s-"): str(text) for name, text in asked.items() if name.startswith("s-")}
@@ -140,43 +110,20 @@ def decide(request: HttpRequest, detector: str) -> HttpResponse:
         request.POST.get("sealed", ""),
         detector=detector,
         valid_from=_day(request.POST.get("valid_from", "")),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
-        because=_because(request),
+        because=because_of(request),
     )
     messages.success(request, gettext("Decided and journaled."))
-    return _to("warn:detectors")
-
-
-@require_POST
-@signed_in("warn.triage")
-def act(request: HttpRequest, proposal_id: int) -> HttpResponse:
-    """Answer one proposal; a verified one leads on to its event."""
-    move = request.POST.get("move", "")
-    event_id = services.answer(move, proposal_id, by=_viewer(request), at=clock.now(), because=_because(request))
-    if event_id is not None:
-        messages.success(request, gettext("Verified; the event is open."))
-        return _to("warn:event", event_id)
-    messages.success(request, gettext("Closed.") if move == "close" else gettext("Kept on watch."))
-    return _to("warn:inbox")
-
-
-@require_POST
-@signed_in("warn.triage")
-def bulk(request: HttpRequest) -> HttpResponse:
-    """Close every marked proposal for one reason."""
-    ids = [_number(given, 0) for given in request.POST.getlist("proposal")]
-    number = services.close_many(ids, by=_viewer(request), at=clock.now(), because=_because(request))
-    messages.success(request, gettext("%(number)d proposals closed.") % {"number": number})
-    return _to("warn:inbox")
+    return see_other("warn:detectors")
 
 
 @require_GET
 @signed_in("warn.view")
 def events(request: HttpRequest) -> HttpResponse:
     """Verified events, newest first."""
-    number = max(1, _number(request.GET.get("page"), 1))
-    rows, pages = queries.events(_viewer(request), page=number)
+    number = max(1, number_of(request.GET.get("page"), 1))
+    rows, pages = queries.events(viewer_of(request), page=number)
     return render(request, "warn/events.html", {"events": rows, "number": min(number, pages), "pages": pages})
 
 
@@ -184,7 +131,7 @@ def events(request: HttpRequest) -> HttpResponse:
 @signed_in("warn.view")
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
     """One event: publish it, investigate it, manage it."""
-    page = queries.event_page(_viewer(request), event_id)
+    page = queries.event_page(viewer_of(request), event_id)
     return render(request, "warn/event.html", {"page": page, "levels": tuple(reversed(rules.LEVELS))})
 
 
@@ -195,49 +142,21 @@ def publish(request: HttpRequest, event_id: int) -> HttpResponse:
     services.publish_alert(
         event_id,
         level=request.POST.get("level", ""),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
-        because=_because(request),
+        because=because_of(request),
     )
     messages.success(request, gettext("Alert published."))
-    return _to("warn:event", event_id)
+    return see_other("warn:event", event_id)
 
 
 @require_POST
 @signed_in("warn.publish")
 def end(request: HttpRequest, event_id: int) -> HttpResponse:
     """Say that an event is over."""
-    services.end_event(event_id, by=_viewer(request), at=clock.now(), because=_because(request))
+    services.end_event(event_id, by=viewer_of(request), at=clock.now(), because=because_of(request))
     messages.success(request, gettext("Event ended."))
-    return _to("warn:event", event_id)
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    return viewer
-
-
-def _because(request: HttpRequest) -> str:
-    """A remembered reason (the button pressed) or the text written beside it."""
-    return (request.POST.get("quick") or request.POST.get("because") or "").strip()
-
-
-def _reasons(viewer: Viewer) -> dict[str, list[str]]:
-    language = get_language() or "zh"
-    return {move: queries.remembered_reasons(viewer, move, language=language) for move in rules.REASONS}
-
-
-def _states() -> list[tuple[str, str]]:
-    words = {"open": gettext("Open"), "all": gettext("All")}
-    return [(state, words.get(state) or str(rules.PROPOSAL.states[state])) for state in queries.STATES]
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    if text is None or not text:
-        return otherwise
-    if not text.isascii() or not text.isdigit() or len(text) > 12:
-        raise Refusal(f"{text[:20]!r} is not a number; use the links of the page.", zh="编号无效；请使用页面上的链接。")
-    return int(text)
+    return see_other("warn:event", event_id)
 
 
 def _day(text: str) -> date:
@@ -259,9 +178,3 @@ def _weeks(run: decisions.DryRun) -> dict[str, object]:
         "days": [one.day.isoformat() for one in run.by_week if one.day],
         "series": [{"name": name, "values": values} for name, values in series.items()],
     }
-
-
-def _to(name: str, *args: int) -> HttpResponseRedirect:
-    response = HttpResponseRedirect(reverse(name, args=args))
-    response.status_code = _SEE_OTHER
-    return response

@@ -219,6 +219,9 @@ _DEEDS = {
     "warn.event_verified": Label("核实为事件", "Verified as an event"),
     "warn.healthevent_end": Label("事件结束", "Event ended"),
     "warn.proposal_join": Label("并入相邻提议", "Joined to a neighbouring proposal"),
+    "warn.proposal_merge": Label("并入另一条预警", "Merged into another"),
+    "warn.proposal_reopen": Label("撤销，恢复待研判", "Answer taken back"),
+    "warn.proposal_rewatch": Label("撤销，恢复关注", "Answer taken back, on watch again"),
     "warn.proposal_escalated": Label("超时上报", "Sent up because nobody answered"),
     "warn.detector_decided": Label("监测方法变更", "Detector changed"),
 }

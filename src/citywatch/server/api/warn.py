@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema, Status
 
-from citywatch.city.warn import decisions, queries, services
+from citywatch.city.warn import decisions, desk, queries, services
 from citywatch.city.warn import feedback as feedbacks
 from citywatch.city.warn.feedback import Share, Tally
 from citywatch.city.warn.types import EventFacts, ProposalFacts, SignalFacts
@@ -309,7 +309,7 @@ class Made(Schema):
 @router.get("/proposals", response=ProposalsOut)
 def proposals(request: HttpRequest, state: str = "open", level: str = "", page: int = 1) -> dict[str, object]:
     """List proposals, what hurts first."""
-    found = queries.inbox(asker(request, "warn.view"), state=state, level=level, page=page)
+    found = desk.inbox(asker(request, "warn.view"), state=state, level=level, page=page)
     return {
         "proposals": [_proposal(row.facts) for row in found.rows],
         "page": found.number,

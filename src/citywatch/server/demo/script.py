@@ -13,6 +13,7 @@ from citywatch.city.respond import services as respond
 from citywatch.city.trace import queries as trace_queries
 from citywatch.city.trace import services as trace
 from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
+from citywatch.city.warn import desk as warn_desk
 from citywatch.city.warn import queries as warn_queries
 from citywatch.city.warn import services as warn
 from citywatch.mechanisms import clock
@@ -92,7 +93,7 @@ def _first_steps(script: Viewer, *, role: str, at: datetime) -> None:
                 "First verify the red proposal on the duty desk; the script waits for you.",
                 zh="请先在预警研判页核实红色预警提议；演示会等您完成这一步。",
             )
-        red = warn_queries.inbox(script, level="red").rows
+        red = warn_desk.inbox(script, level="red").rows
         if not red:
             return
         warn.verify(red[0].facts.id, by=script, at=at, because="实验室阳性，已电话核实")
