@@ -34,11 +34,12 @@ ARGUMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo: where it answers, the password of each account, and its first process."""
+    """A running demo: where it answers, the password of each account, its first process, and its settings."""
 
     address: str
     passwords: dict[str, str]
     process: subprocess.Popen[bytes]
+    environment: dict[str, str]
 
 
 def chromium() -> str | None:
@@ -78,7 +79,7 @@ def demo() -> Iterator[Demo]:
             with urlopen(f"{address}/health", timeout=10) as answer:  # noqa: S310 - our own address
                 if answer.read() != b"ok":
                     raise RuntimeError(f"{address}/health does not answer ok")
-            yield Demo(address, passwords, process)
+            yield Demo(address, passwords, process, ours)
         finally:
             children = _children(process.pid) or children
             process.send_signal(signal.SIGINT)

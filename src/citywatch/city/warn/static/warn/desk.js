@@ -188,20 +188,23 @@ fresh.addEventListener("click", () => {
   next = at;
   globalThis.htmx.ajax("GET", location.pathname + location.search, { target: "#lines", swap: "innerHTML" });
 });
-const stream = new EventSource(desk.dataset.live);
-stream.addEventListener("desk", (event) => {
-  newest = JSON.parse(event.data).newest;
-  fresh.hidden = newest <= shown;
-});
-stream.addEventListener("open", () => {
-  clearTimeout(gone);
-  gone = 0;
-  lost.hidden = true;
-});
-stream.addEventListener("error", () => {
-  gone ||= setTimeout(() => (lost.hidden = false), 8000); // a stream ends every five minutes and is back at once
-});
-addEventListener("pagehide", () => stream.close());
+function listen() {
+  const stream = new EventSource(desk.dataset.live);
+  stream.addEventListener("desk", (event) => {
+    newest = JSON.parse(event.data).newest;
+    fresh.hidden = newest <= shown;
+  });
+  stream.addEventListener("open", () => {
+    clearTimeout(gone);
+    gone = 0;
+    lost.hidden = true;
+  });
+  stream.addEventListener("error", () => {
+    gone ||= setTimeout(() => (lost.hidden = false), 8000); // a stream ends every five minutes and is back at once
+  });
+  addEventListener("pagehide", () => stream.close());
+}
+setTimeout(listen, 3000); // who only passes through opens no stream
 
 seen();
 if (rows().length) go(rows()[0], { focus: false });
