@@ -138,7 +138,7 @@ def zoom(page: Any) -> None:
 
 
 def point(page: Any) -> None:
-    """Move across the cases: each lights up with those it infected."""
+    """Move across the cases: each says who it is and who infected it."""
     x, y = centre(page)
     for step in range(60):
         page.mouse.move(x - 300 + 10 * step, y - 60 + 3 * (step % 40))

@@ -98,8 +98,34 @@ const KINDS = {
     const days = [...new Set(data.nodes.map((node) => node.day))].sort();
     const span = [];
     for (let day = Date.parse(days[0]); day <= Date.parse(days.at(-1)); day += 86400000) span.push(new Date(day).toISOString().slice(0, 10));
-    const few = data.nodes.length <= 60; // beyond, bends and arrows only cost time: every link leads to the right
+    const few = data.nodes.length <= 60;
     const told = (link) => data.told || link.support >= 0.5;
+    const sizeOf = (node) => (few ? 13 : 7) + Math.min(16, 3 * node.infected);
+    const lookOf = (node) => ({ color: node.root ? p.red : p.accent, opacity: node.href ? 1 : 0.55 });
+    const strokeOf = (link, support) => ({ color: told(link) ? p.accent : p.strong, width: 1 + 2 * support, type: told(link) ? "solid" : "dashed", opacity: 0.35 + 0.6 * support });
+    const nodes = data.nodes.map((node, row) => ({ id: node.id, row, name: node.name, value: [node.day, -node.height], href: node.href }));
+    const border = { borderColor: p.surface, borderWidth: 1.2 };
+    const onceEach = () => [{
+      type: "graph", coordinateSystem: "cartesian2d", cursor: "pointer",
+      data: nodes.map((node, row) => ({ ...node, symbolSize: sizeOf(data.nodes[row]), itemStyle: lookOf(data.nodes[row]) })),
+      links: data.links.map((link) => ({ source: link.source, target: link.target, lineStyle: { ...strokeOf(link, link.support), curveness: 0.06 } })),
+      label: { show: true, position: "right", formatter: "{b}", color: p.ink, fontSize: p.size, textBorderColor: p.surface, textBorderWidth: 2 },
+      edgeSymbol: ["none", "arrow"], edgeSymbolSize: 6, itemStyle: border, emphasis: { focus: "adjacency", label: { show: true } },
+    }];
+    // Hundreds, each a shape of its own, follow the hand at ten pictures a second: what looks alike is drawn as one.
+    const alike = () => {
+      const fifth = (link) => Math.round(5 * link.support) / 5;
+      const place = new Map(nodes.map((node) => [node.id, node.value]));
+      const together = (rows, key) => [...rows.reduce((groups, row) => groups.set(key(row), [...(groups.get(key(row)) ?? []), row]), new Map()).values()];
+      const links = together(data.links.filter((link) => place.has(link.source) && place.has(link.target)), (link) => `${told(link)} ${fifth(link)}`).map((some) => ({
+        type: "lines", coordinateSystem: "cartesian2d", silent: true, large: true, largeThreshold: 0, lineStyle: strokeOf(some[0], fifth(some[0])),
+        data: some.map((link) => ({ coords: [place.get(link.source), place.get(link.target)] })),
+      }));
+      const cases = together(nodes, ({ row }) => [sizeOf(data.nodes[row]), data.nodes[row].root, !data.nodes[row].href].join()).map((some) => ({
+        type: "scatter", large: true, largeThreshold: 0, cursor: "pointer", z: 3, symbolSize: sizeOf(data.nodes[some[0].row]), itemStyle: { ...border, ...lookOf(data.nodes[some[0].row]) }, data: some,
+      }));
+      return [...links, ...cases];
+    };
     return {
       ...base(p, false),
       grid: { left: 14, right: few ? 60 : 18, top: 8, bottom: 26, containLabel: true },
@@ -107,14 +133,11 @@ const KINDS = {
       xAxis: { ...categories(p, span), axisLine: { onZero: false, lineStyle: { color: p.strong } }, boundaryGap: true, splitLine: { show: true, lineStyle: { color: p.line } } },
       yAxis: { type: "value", show: false, min: (range) => range.min - 1, max: (range) => range.max + 1 },
       dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none", throttle: 16 }, { type: "inside", yAxisIndex: 0, filterMode: "none", zoomOnMouseWheel: "shift", throttle: 16 }],
-      series: [{
-        type: "graph", coordinateSystem: "cartesian2d", cursor: "pointer",
-        data: data.nodes.map((node) => ({ id: node.id, name: node.name, value: [node.day, -node.height], symbolSize: (few ? 13 : 7) + Math.min(16, 3 * node.infected), href: node.href, itemStyle: { color: node.root ? p.red : p.accent, opacity: node.href ? 1 : 0.55 } })),
-        links: data.links.map((link) => ({ source: link.source, target: link.target, lineStyle: { color: told(link) ? p.accent : p.strong, width: 1 + 2 * link.support, type: told(link) ? "solid" : "dashed", opacity: 0.35 + 0.6 * link.support, curveness: few ? 0.06 : 0 } })),
-        label: { show: few, position: "right", formatter: "{b}", color: p.ink, fontSize: p.size, textBorderColor: p.surface, textBorderWidth: 2 },
-        edgeSymbol: ["none", few ? "arrow" : "none"], edgeSymbolSize: 6, itemStyle: { borderColor: p.surface, borderWidth: 1.2 }, emphasis: { focus: "adjacency", label: { show: true } },
-      }],
-      tip: (i, params) => (params.dataType === "node" ? tip(params.name, [[words.day, data.nodes[i].day], [words.infector, data.nodes[i].infector || "–"], ...data.nodes[i].others.map((other) => ["", other])]) : null),
+      series: few ? onceEach() : alike(),
+      tip: (_, params) => {
+        const node = data.nodes[params.data.row];
+        return node ? tip(node.name, [[words.day, node.day], [words.infector, node.infector || "–"], ...node.others.map((other) => ["", other])]) : null;
+      },
       rows: [[words.name, words.day, words.infector, words.others], ...data.nodes.map((node) => [node.name, node.day, node.infector, node.others.join("; ")])],
     };
   },
