@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from citywatch.server.cli.simulate import simulate
+from citywatch.server.replay.folder import Folder
 from citywatch.server.synthetic.plan import plan_of
 
 ASKED = ["--people", "20000", "--days", "4", "--seed", "3", "--start", "2020-06-08"]
@@ -182,6 +183,8 @@ def test_a_folder_of_other_arguments_or_of_something_else_is_refused(written, tm
         (["market", "--workers", "0"], "--workers is 0"),
         (["market", "--city", "atlantis"], "atlantis"),
         (["market", "--no-visits", "--true-visits"], "exclude each other"),
+        (["market", "--found-later", "-1"], "--found-later is -1"),
+        (["many", "--found-later", "3"], "belongs to market, cold-chain, imported-case"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_in_one_sentence(arguments, sentence, tmp_path):
@@ -218,6 +221,16 @@ def test_a_city_of_a_hundred_thousand_has_the_demos_streets():
         s.code for s in reference.demo_streets("beijing")
     }
     assert len(plan_of("beijing", people=20_000).streets) == 16
+
+
+def test_a_city_that_discovers_later_is_another_city(tmp_path):
+    asked = ["market", "--people", 20_000, "--days", 1, "--no-visits", "--out", tmp_path]
+
+    assert run(*asked, "--found-later", 3).exit_code == 0
+    again = run(*asked)
+    assert again.exit_code == 2
+    assert "found-later 3, not 0" in again.output
+    assert Folder(tmp_path).scenario.name.endswith("/found 3 days later")
 
 
 def test_help_names_every_option():

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from citywatch.simulation.scenarios import Scenario
 
 
+_LATEST = 60
+
+
 @click.command("simulate", cls=TabularCommand)
 @click.argument("scenario")
 @click.option("--city", type=click.Choice(["beijing", "xiamen"]), default="beijing", help="What it is like [beijing].")
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     help="An empty folder, or one to go on with.",
 )
 @click.option("--workers", type=int, default=1, help="Processes that write visits; the bytes do not depend on it [1].")
+@click.option(
+    "--found-later", type=int, default=0, metavar="DAYS", help="What if it were discovered so many days later [0]?"
+)
 @click.option("--true-visits", is_flag=True, help="Also all visits before capture.")
 @click.option("--no-visits", is_flag=True, help="No visits at all.")
 def simulate(  # noqa: PLR0917  click passes options by name
@@ -42,6 +48,7 @@ def simulate(  # noqa: PLR0917  click passes options by name
     start: datetime | None,
     out: Path,
     workers: int,
+    found_later: int,
     true_visits: bool,
     no_visits: bool,
 ) -> None:
@@ -62,7 +69,9 @@ def simulate(  # noqa: PLR0917  click passes options by name
         days=known.default_days if days is None else days,
         visits=not no_visits,
         true_visits=true_visits and not no_visits,
+        found_later=found_later,
     )
+    _check_discovery(known, found_later)
     _check(arguments.days, people=people, seed=seed, first=first, workers=workers)
     if true_visits and no_visits:
         raise Refusal("--true-visits and --no-visits exclude each other; give one of them.")
@@ -85,6 +94,16 @@ def _scenario(name: str) -> "Scenario":
     if name not in SCENARIOS:
         raise Refusal(f"There is no scenario '{name}'; name one of {', '.join(SCENARIOS)}.")
     return SCENARIOS[name]
+
+
+def _check_discovery(scenario: "Scenario", found_later: int) -> None:
+    from citywatch.simulation.scenarios import SCENARIOS
+
+    if not 0 <= found_later <= _LATEST:
+        raise Refusal(f"--found-later is {found_later}; give 0 to {_LATEST} days.")
+    if found_later and not scenario.is_discovered:
+        named = ", ".join(name for name, one in SCENARIOS.items() if one.is_discovered)
+        raise Refusal(f"--found-later means nothing in '{scenario.name}'; it belongs to {named}.")
 
 
 def _check(days: int, *, people: int, seed: int, first: date, workers: int) -> None:

@@ -61,6 +61,7 @@ class Arguments:
     days: int
     visits: bool = True
     true_visits: bool = False
+    found_later: int = 0  # days by which the city discovers it later than it would
 
     def told(self) -> dict[str, Any]:
         """The arguments as `progress.json` keeps them."""
@@ -95,8 +96,9 @@ def write_city(arguments: Arguments, folder: Path, *, workers: int = 1) -> Itera
         movement.compiled()  # before any worker parts
     state, subjects = _recall(folder, done)
     running = run(
-        city, arguments.scenario, start=arguments.start, days=arguments.days, seed=arguments.seed, state=state
-    )
+        city, arguments.scenario, start=arguments.start, days=arguments.days, seed=arguments.seed, state=state,
+        found_days_later=arguments.found_later,
+    )  # fmt: skip
     with _crew(city, arguments, folder, workers=workers) as crew:
         for day in running:
             number = (day.day - arguments.start).days
@@ -140,7 +142,8 @@ def _read_progress(folder: Path) -> dict[str, Any]:
     path = folder / "progress.json"
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
-        return {"arguments": dict(read["arguments"]), "days_done": int(read["days_done"]), "done": bool(read["done"])}
+        known = {"found_later": 0} | dict(read["arguments"])  # folders begun before there was this argument
+        return {"arguments": known, "days_done": int(read["days_done"]), "done": bool(read["done"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refusal(f"{path} does not say how far the city has come; name an empty folder.") from error
 
@@ -407,6 +410,7 @@ def _write_ending(
         "seed": arguments.seed,
         "start": arguments.start.isoformat(),
         "days": arguments.days,
+        "found_later": arguments.found_later,
         "first_positive": None if ending.first_positive is None else _instant_text(ending.first_positive),
         "capture": CAPTURE,
         "made_by": __version__,
