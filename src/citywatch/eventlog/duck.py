@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 
 from citywatch.eventlog.schema import DUCKDB_TYPES
 
@@ -82,8 +83,10 @@ def text(value: str) -> str:
 
 
 def _one_text(array: npt.NDArray[Any]) -> bool:
-    return array.dtype == object and len(array) > 0 and bool((array == array[0]).all())
+    if array.dtype != object or len(array) == 0:
+        return False
+    return array.strides == (0,) or bool((array == array[0]).all())
 
 
 def _registrable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return array.astype("datetime64[us]") if array.dtype.kind == "M" else array
+    return array.astype("datetime64[us]") if array.dtype.kind == "M" else np.ascontiguousarray(array)
