@@ -26,6 +26,8 @@ ITEMS = (
     Item("lab:worklist", Label("实验室", "Laboratory"), "lab.view", "flask"),
     Item("report:situation", Label("疫情日报", "Situation"), "report.view", "page"),
     Item("report:press", Label("新闻发布", "Press"), "report.press", "page"),
+    Item("emergency:home", Label("应急授权", "Emergency"), "emergency.see", "stop"),
+    Item("exports:home", Label("清单导出", "Exports"), "export.take", "page"),
     Item("administration:accounts", Label("账户管理", "Accounts"), "accounts.manage", "person"),
     Item("administration:rights", Label("授权管理", "Rights"), "grants.manage", "check"),
     Item("drill:home", Label("应急演练", "Drills"), "drill.start", "flag"),

@@ -32,6 +32,8 @@ urlpatterns = [
     path("health", health, name="health"),
     path("accounts/", include("citywatch.server.accounts.views")),
     path("accounts/", include("allauth.urls")),
+    path("exports/", include("citywatch.server.exports.views")),
+    path("emergency/", include("citywatch.server.emergency")),
     path("administration/", include("citywatch.server.administration.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

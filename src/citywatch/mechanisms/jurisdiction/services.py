@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Place
+from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Opening, Place
 from citywatch.mechanisms.jurisdiction.types import NOBODY, SEPARATED, Viewer
 
 
@@ -37,7 +37,20 @@ def viewer_for(account: Account, *, at: datetime) -> Viewer:
         {name: tuple(sorted(paths)) for name, paths in reach.items()},
         second_factor=second_factor,
         idle=timedelta(minutes=min(idle)) if idle else None,
+        opened=_opened(account, at),
     )
+
+
+def _opened(account: Account, at: datetime) -> dict[str, frozenset[int]]:
+    """The rows this account opened in an emergency that has not ended, and the people they are about."""
+    rows: dict[str, set[int]] = defaultdict(set)
+    for kind, number, person in Opening.objects.filter(account=account, until__gt=at).values_list(
+        "kind", "number", "person"
+    ):
+        rows[kind].add(number)
+        if person is not None:
+            rows["vault.person"].add(person)
+    return {kind: frozenset(numbers) for kind, numbers in rows.items()}
 
 
 def machine(name: str, *, place: Place, abilities: Iterable[str]) -> Viewer:

@@ -14,7 +14,8 @@ class Viewer:
     """Somebody who asks, with the subtrees each of their abilities reaches.
 
     `reach` maps an ability to place paths; a path ends in "/" so that 110000/110106/ cannot match 110000/1101060/.
-    `second_factor` and `idle` are what their roles ask of their sign-in.
+    `second_factor` and `idle` are what their roles ask of their sign-in. `opened` holds single rows, by kind, that they
+    opened in an emergency and may look at until it ends.
 
     >>> desk = Viewer("account:1", "Duty officer", {"warn.view": ("110000/110106/",)})
     >>> desk.may("warn.view", "110000/110106/110106024/"), desk.may("warn.view", "110000/110107/")
@@ -26,6 +27,7 @@ class Viewer:
     reach: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     second_factor: bool = False
     idle: timedelta | None = None
+    opened: Mapping[str, frozenset[int]] = field(default_factory=lambda: MappingProxyType({}))
 
     def paths(self, ability: str) -> tuple[str, ...]:
         return self.reach.get(ability, ())

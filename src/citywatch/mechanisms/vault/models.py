@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -60,6 +61,7 @@ class KnownAt(JurisdictionModel):
     """
 
     VIEW: ClassVar[str] = "vault.open"
+    OPENED: ClassVar[tuple[str, str] | None] = ("person_id", "vault.person")
 
     class Relation(models.TextChoices):
         HOME = "home"
@@ -104,3 +106,32 @@ class LegalHold(JurisdictionModel):
 
     def __str__(self) -> str:
         return f"Hold {self.pk} until {self.until:%Y-%m-%d}"
+
+
+class Export(JurisdictionModel):
+    """Rows about people that somebody asked to take out of the system, who agreed, and the mark they left with."""
+
+    VIEW: ClassVar[str] = "export.approve"
+
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=40)
+    because = models.TextField()
+    rows = models.PositiveIntegerField()
+    tracks = models.PositiveIntegerField()
+    second = models.BooleanField()
+    asked_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=64, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    mark = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(second=False) | Q(taken_at__isnull=True) | Q(approved_at__isnull=False),
+                name="export_of_many_is_approved_before_it_is_taken",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Export {self.pk}: {self.rows} {self.kind}"
