@@ -29,7 +29,7 @@ WITHOUT_A_PLACE = {
 }
 ANY_ACCOUNT = {"outline", "grid", "sessions", "end_session", "session_left"}
 """The city's outline, which every page with a map draws, and one's own sessions: any account may see them."""
-PUBLIC = {"home", "health", "account_login", "account_logout", "set_language", "styles"}
+PUBLIC = {"home", "health", "account_login", "account_logout", "set_language", "display", "styles"}
 
 
 def patterns(resolver=None, names=()):

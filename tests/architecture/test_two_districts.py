@@ -15,6 +15,7 @@ from tests.conftest import NOON
 
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Account, Opening, Place
+from citywatch.mechanisms.vault.models import Export
 
 FENGTAI, XICHENG = "110000/110106/", "110000/110102/"
 SITES = {FENGTAI: ("110106018-C01", "110106018-H01"), XICHENG: ("110102009-K01", "110102009-K01")}
@@ -124,6 +125,10 @@ def _work(district, viewers, order):
     Opening.objects.create(
         place=own, account=Account.objects.get(username="nobody"), kind="trace.case", number=case.pk, because="急",
         opened_at=NOON, until=NOON + timedelta(hours=4),
+    )  # fmt: skip
+    Export.objects.create(
+        place=own, account=Account.objects.get(username="nobody"), kind="contacts", because="车辆调度", rows=51, tracks=51,
+        second=True, asked_at=NOON, mark=f"{order:032x}",
     )  # fmt: skip
     Run.objects.get_or_create(place=Place.objects.get(kind="city"), at=NOON)
     WatchDecision.objects.get_or_create(

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.jurisdiction.types import NOBODY
-from citywatch.server import navigation
+from citywatch.server import display, navigation
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -17,5 +17,6 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "city_now": clock.now(),
         "demo": settings.DEMO,
         "enforced": settings.SIGN_IN_ENFORCED,
+        "display": display.of(request),
         "navigation": navigation.for_viewer(viewer),
     }

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path
 
-from citywatch.server import maps, navigation, styles, uploads
+from citywatch.server import display, maps, navigation, styles, uploads
 from citywatch.server.api import mount
 from citywatch.server.demo import views as demo
 from citywatch.server.drill import views as drill
@@ -38,6 +38,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", mount().urls),
+    path("", include(display.urlpatterns)),
     path("maps/", include(maps.urlpatterns)),
     path("uploads/", include((uploads.urlpatterns, "uploads"))),
     path("sense/", include("citywatch.city.sense.urls")),

@@ -22,8 +22,8 @@ from citywatch.server.accounts.session_words import ENROLLED
 Answer = Callable[[HttpRequest], HttpResponse]
 _OPEN = ("/accounts/", "/i18n/", "/static/", "/health")
 """What somebody whose second factor is not proven yet may use: setting it up, the language, signing out."""
-_WATCHING = "/accounts/session/"
-"""Where a page asks how long the session lasts; asking is no activity."""
+_WATCHING = ("/accounts/session/", "/warn/live/")
+"""What a page asks by itself, how long the session lasts and what is new on the desk; asking is no activity."""
 
 
 def entrance(answer: Answer) -> Answer:
@@ -58,7 +58,7 @@ def proven(request: HttpRequest, account: Account) -> bool:
 
 def _standing(request: HttpRequest, account: Account) -> sessions.Standing:
     htmx = bool(getattr(request, "htmx", False))
-    by_page = request.path == _WATCHING or (htmx and request.method == "GET")
+    by_page = request.path in _WATCHING or (htmx and request.method == "GET")
     return sessions.look(
         account,
         key=request.session.session_key or "",
@@ -99,7 +99,7 @@ def _asked_for_factor(request: HttpRequest, account: Account) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest, sentence: str) -> HttpResponse:
-    if request.path.startswith("/api/") or request.path == _WATCHING:
+    if request.path.startswith("/api/") or request.path in _WATCHING:
         return JsonResponse({"detail": sentence}, status=401)
     if getattr(request, "htmx", False):
         return HttpResponse(status=204, headers={"HX-Redirect": "/accounts/login/"})
