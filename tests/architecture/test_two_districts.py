@@ -127,8 +127,8 @@ def _work(district, viewers, order):
         opened_at=NOON, until=NOON + timedelta(hours=4),
     )  # fmt: skip
     Export.objects.create(
-        place=own, account=Account.objects.get(username="nobody"), kind="contacts", because="车辆调度", rows=51, tracks=51,
-        second=True, asked_at=NOON, mark=f"{order:032x}",
+        place=own, account=Account.objects.get(username="nobody"), kind="contacts", because="车辆调度", rows=51,
+        tracks=51, second=True, asked_at=NOON, mark=f"{order:032x}",
     )  # fmt: skip
     Run.objects.get_or_create(place=Place.objects.get(kind="city"), at=NOON)
     WatchDecision.objects.get_or_create(

@@ -343,7 +343,7 @@ def _visitors(parts, ends, largest_first, always, spans, since, until, offsets, 
                     for row in range(first, last):
                         if _during(start[row], stay[row], spans[at], spans[at + 1], since, until):
                             found += _new(mine, person[row])
-            if rows > len(mine) // 8:  # a word of a row at a time is as slow as eight in a row
+            if rows > len(mine) // 8:  # eight words in a row are emptied sooner than one that has to be found
                 mine[:] = 0
             else:
                 for part in range(ends[at], ends[at + 1]):

@@ -1,4 +1,4 @@
-"""How somebody wants their pages: light or dark, usual or large type; a cookie of this browser keeps it, nothing else."""
+"""How somebody wants their pages: light or dark, usual or large type. A cookie of the browser keeps it, nobody else."""
 
 from dataclasses import dataclass
 from typing import Any

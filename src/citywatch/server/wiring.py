@@ -24,6 +24,7 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
     "trace.case_registered": (respond.revise_levels,),
     "trace.case_discard": (respond.revise_levels,),
     "trace.case_classified": (respond.revise_levels,),
+    "trace.case_taken_over": (respond.revise_levels,),
     "trace.risk_point_published": (respond.note_risk_point,),
 }
 

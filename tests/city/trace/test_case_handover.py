@@ -8,9 +8,11 @@ from tests.city.trace.test_evidence import HALL
 from tests.city.trace.test_tracing import clock_of, contact, told
 from tests.conftest import NOON
 
+from citywatch.city.respond.facts import level_facts
 from citywatch.city.trace import evidence, queries, services
 from citywatch.city.trace.models import Case, Contact, Investigation, Stay
 from citywatch.city.trace.types import StayTold
+from citywatch.city.warn import services as warn
 from citywatch.mechanisms.errors import Conflict, NotFound, Refusal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.lifecycle.models import Clock
@@ -254,3 +256,21 @@ def test_the_pages_hand_over_and_the_other_district_accepts_or_sends_back(invest
     states = list(Case.objects.order_by("pk").values_list("state", flat=True))
     assert states == ["handed_over", "complete", "core_done", "declined"]
     assert f"/trace/cases/{theirs[0].pk}/interview/" in receiver.get(f"/trace/cases/{theirs[0].pk}/").content.decode()
+
+
+def test_for_the_response_a_case_counts_in_the_district_that_took_it_from_the_moment_it_did(given, viewers):
+    proposal = warn.raise_red(hazard="covid-19", sample_id=1, street_code="110106018", at=NOON)
+    warn.verify(proposal, by=viewers["duty_officer"], at=NOON, because="confirmed by the laboratory")
+    verified = Entry.objects.get(kind="warn.event_verified")
+
+    def districts(hours):
+        at = NOON + hours * HOUR
+        return level_facts(verified.subject_id, place_id=verified.place_id, at=at).district_codes
+
+    theirs = accept(given[1], viewers)
+    assert [districts(hours) for hours in (1, 2, 3)] == [("110106",), ("110106",), (XICHENG, "110106")]
+
+    services.move_case(
+        theirs.pk, "discard", by=viewers["investigator_xicheng"], at=NOON + 4 * HOUR, because="retest negative"
+    )
+    assert districts(4) == ("110106",)

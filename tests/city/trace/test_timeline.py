@@ -74,6 +74,14 @@ def test_who_may_not_investigate_sees_what_was_told_and_that_more_is_withheld(on
     assert not allowed.withheld
 
 
+def test_more_is_withheld_of_a_case_without_a_date_too_and_its_page_opens(one, client_as, viewers, at_noon):
+    Case.objects.filter(pk=one.pk).update(onset_date=None, sampled_on=None)
+    undated = Case.objects.get(pk=one.pk)
+
+    assert queries.timeline(viewers["duty_officer"], undated, at=NOON).withheld
+    assert client_as("duty_officer").get(f"/trace/cases/{one.pk}/").status_code == 200
+
+
 def test_another_district_sees_no_case_at_all(one, viewers):
     with pytest.raises(NotFound):
         queries.case(viewers["investigator_xicheng"], one.pk)

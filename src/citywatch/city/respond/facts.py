@@ -11,6 +11,7 @@ from citywatch.city.registry.queries import place_facts
 from citywatch.city.respond.types import LevelFacts
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import Place
 
 _BEFORE = timedelta(days=14)  # an event without a positive: how far back its cases may have been registered
 _NOT_INFECTED = {"suspected", "clinical"}
@@ -20,8 +21,8 @@ def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
     """Cases of the event's hazard as recorded by `at`: how many, in which districts, how many share a published place.
 
     Counted are the infected of this episode: from the event's first positive on, discarded, suspected and clinical ones
-    left out. Linked are the cases that tracing counted at a published risk point of this event; a place not yet
-    published links nobody.
+    left out, each in the district that registered it or took it over last. Linked are the cases that tracing counted at
+    a published risk point of this event; a place not yet published links nobody.
     """
     entries = Entry.objects.filter(at__lte=at)
     verified = entries.filter(kind="warn.event_verified", subject_id=event_id).first()
@@ -31,7 +32,7 @@ def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
         for entry in entries.filter(kind="trace.risk_point_published", body__event=event_id)
     }
     own = place_facts([place_id])[place_id].district_code
-    districts = tuple(sorted({entry.place.district_code or own for entry in cases.values()}))
+    districts = tuple(sorted({place.district_code or own for place in _responsible(entries, cases).values()}))
     return LevelFacts(
         confirmed=len(cases),
         districts=len(districts),
@@ -40,6 +41,25 @@ def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
         last_confirmed_on=max((day_of(entry.at) for entry in cases.values()), default=None),
         district_codes=districts,
     )
+
+
+def _responsible(entries: QuerySet[Entry], cases: dict[int | None, Entry]) -> dict[int | None, Place]:
+    """The place that answers for each case: cases count where they live, and are handed to the district where that is.
+
+    An offer moves nothing; only the receiver's acceptance does.
+    """
+    taken: dict[int | None, int] = dict(
+        entries.filter(kind="trace.case_taken_over").values_list("subject_id", "body__case")
+    )
+    offers = entries.filter(kind="trace.case_offered", subject_id__in=taken.values()).select_related("place")
+    receivers = {entry.subject_id: entry.place for entry in offers}
+    found = {}
+    for pk, entry in cases.items():
+        row, found[pk] = pk, entry.place
+        while row in taken:
+            row = taken[row]
+            found[pk] = receivers[row]
+    return found
 
 
 def _infected(entries: QuerySet[Entry], verified: Entry) -> dict[int | None, Entry]:

@@ -243,7 +243,10 @@ def masked_identities(ids: Collection[int], *, by: Viewer) -> dict[int, Identity
 
 
 def find(*, id_number: str) -> int | None:
-    """The number of the person with this ID number, for services that already hold it; never for a look-up page."""
+    """The number of the person with this ID number, for services that already hold it; never for a look-up page.
+
+    The auditor's page asks here too: it answers who looked at a person, on record, and nothing about the person.
+    """
     return (
         BlindIndex.objects.filter(kind="id_number", blind=blind(id_number, purpose="id_number"))
         .values_list("person_id", flat=True)

@@ -119,17 +119,17 @@ def span_of(row: Any, *, at: datetime) -> tuple[date, date] | None:
 
 def timeline(viewer: Viewer, row: Any, *, at: datetime) -> Timeline:
     """Day by day what is known of a case. Whoever shows it to a person journals the read: `services.note_reading`."""
-    span = span_of(row, at=at)
+    span, sees = span_of(row, at=at), may_see_records(viewer, row)
+    withheld = not sees and bool(row.person_id)
     if span is None:
-        return Timeline((), (), withheld=False)
-    sees = may_see_records(viewer, row)
+        return Timeline((), (), withheld)
     found = _told(row)
     if sees and row.person_id:
         found += [*_captured(row), *_reported(viewer, row.person_id), *_sampled(viewer, row.person_id)]
     since, until = start_of(span[0]), start_of(span[1] + timedelta(days=1))
     inside = sorted((one for one in found if one.from_at < until and one.to_at >= since), key=_order)
     numbered = [replace(line, number=number) for number, line in enumerate(_judged(row, inside), start=1)]
-    return Timeline(_days(row, span, numbered, at), tuple(numbered), withheld=not sees and bool(row.person_id))
+    return Timeline(_days(row, span, numbered, at), tuple(numbered), withheld)
 
 
 def _order(line: Line) -> tuple[datetime, str]:

@@ -1,0 +1,46 @@
+"""Whose list a leaked part was."""
+
+from pathlib import Path
+
+import click
+
+from citywatch.server.cli import set_up
+from citywatch.server.cli.operator import operator
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def command(file: Path) -> None:
+    """Tell from a part of an exported list (CSV or XLSX, with its header) who took it out, and when.
+
+    Fifty rows are enough, sorted or with spaces trimmed, not both. The journal keeps that this was asked.
+    """
+    set_up()
+    from citywatch.interop.tables.read import read_table
+    from citywatch.interop.tables.watermark import whose
+    from citywatch.mechanisms import clock
+    from citywatch.mechanisms.errors import Refusal
+    from citywatch.mechanisms.journal import services as journal
+    from citywatch.mechanisms.vault import exporting
+    from citywatch.mechanisms.vault.models import Export
+    from citywatch.server.exports.sheets import KINDS
+
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{file}: cannot be read ({error.strerror}); check the name.") from error
+    table = read_table(body, name=file.name)
+    by, city = operator("journal.audit")
+    for kind in KINDS.values():
+        width = len(kind.header)
+        if len(table.header) < width:
+            continue
+        rows = [[str(cell) for cell in row.cells[:width]] for row in table.rows]
+        number = whose(rows, exporting.marks(kind.code), column=kind.column)
+        journal.record("export.traced", place=city, by=by, at=clock.now(), what=kind.code, rows=len(rows), found=number)
+        if number is not None:
+            made = Export.objects.select_related("account").get(pk=number)
+            taken = made.taken_at.astimezone(clock.SHANGHAI) if made.taken_at else clock.now()
+            click.echo(f"export {number}  {made.account.username}  {taken:%Y-%m-%d %H:%M}  {made.because}")
+            return
+    raise Refusal("These rows agree with no export beyond doubt; give more of them, as they were found.")

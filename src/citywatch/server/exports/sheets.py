@@ -1,0 +1,74 @@
+"""What there is to export, each kind as one function: masked, within what the viewer may see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from citywatch.city.trace import queries as trace
+from citywatch.mechanisms import clock
+from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.vault.exporting import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows about people as texts; `column` holds the words that bear the mark; `tracks` rows name a place."""
+
+    header: tuple[Label, ...]
+    rows: tuple[tuple[str, ...], ...]
+    tracks: int
+    column: int
+
+    @property
+    def size(self) -> Size:
+        return Size(len(self.rows), self.tracks)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One list that can be exported, and the ability that shows it."""
+
+    code: str
+    title: Label
+    ability: str
+    fill: Callable[[Viewer], Sheet]
+
+
+def contacts(viewer: Viewer) -> Sheet:
+    """The contacts still to be moved, as the worklist shows them: masked names, and where they met the case."""
+    lines = trace.lines(list(trace.worklist(viewer)), viewer, at=clock.now())
+    rows = tuple(
+        (
+            f"{line.row.pk}",
+            line.name,
+            line.row.case.title,
+            str(line.row.kind),
+            _moment(line.row.first_at),
+            _moment(line.row.last_at),
+            line.row.visited.name if line.row.visited else "",
+            str(line.row.state_label),
+            line.row.place.name,
+        )
+        for line in lines
+    )
+    return Sheet(_CONTACTS, rows, sum(bool(row[6]) for row in rows), column=7)
+
+
+def _moment(instant: object) -> str:
+    return instant.astimezone(clock.SHANGHAI).strftime("%Y-%m-%d %H:%M") if instant else ""  # type: ignore[attr-defined]
+
+
+_CONTACTS = (
+    Label("编号", "Number"),
+    Label("姓名（脱敏）", "Name (masked)"),
+    Label("病例", "Case"),
+    Label("类别", "Kind"),
+    Label("首次接触", "First met"),
+    Label("末次接触", "Last met"),
+    Label("接触地点", "Where"),
+    Label("状态", "State"),
+    Label("负责辖区", "Responsible"),
+)
+KINDS = {
+    one.code: one for one in (Kind("contacts", Label("密接转运清单", "Contacts to be moved"), "trace.view", contacts),)
+}
