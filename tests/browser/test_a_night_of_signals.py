@@ -30,7 +30,8 @@ def answered(page, press, *keys):
     with page.expect_response("**/warn/proposals/**"):
         for key in keys:
             press(key)
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-settling, .htmx-swapping')")
+    for state in ("request", "swapping", "settling"):
+        page.wait_for_selector(f".htmx-{state}", state="detached")
 
 
 def test_300_signals_are_answered_in_an_hour_without_leaving_the_page(enter, night):

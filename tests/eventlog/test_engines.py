@@ -36,6 +36,9 @@ QUESTIONS = {
     "last_entries": ask_for.last_entries(table("entries")),
     "visits_of": ask_for.visits_of(table("visits"), table("people")),
     "visitors": ask_for.visitors(table("visits"), table("windows")),
+    "candidates": ask_for.candidates(
+        table("pairs"), table("visitor_counts"), table("unpaired"), table("people"), least=1
+    ),
     "co_visits": ask_for.co_visits(table("visits"), table("stays"), 5),
 }
 

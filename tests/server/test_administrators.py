@@ -14,6 +14,8 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Place, Role
 from citywatch.mechanisms.jurisdiction.services import viewer_for, viewer_for_key
 from citywatch.mechanisms.jurisdiction.types import SEPARATED
+from citywatch.mechanisms.vault.services import enrol, open_identities
+from citywatch.mechanisms.vault.types import Identity
 
 TASKS = {"system": "system_admin", "security": "security_admin", "audit": "auditor"}
 
@@ -49,11 +51,12 @@ def test_whoever_holds_two_by_an_edit_past_the_services_holds_none(accounts, cit
 
 
 def test_each_opens_their_own_page_and_neither_of_the_others(office, client_as):
-    pages = {"system": "/administration/accounts/", "security": "/administration/rights/"}
+    pages = {
+        "system": "/administration/accounts/", "security": "/administration/rights/", "audit": "/administration/audit/",
+    }  # fmt: skip
     for name, own in pages.items():
         for page in pages.values():
             assert client_as(name).get(page).status_code == (200 if page == own else 403), (name, page)
-        assert client_as("audit").get(own).status_code == 403
         assert client_as("duty_officer").get(own).status_code == 403
 
 
@@ -142,6 +145,35 @@ def test_a_machine_key_reports_for_one_institution_until_it_is_rotated_or_revoke
         assert system.post("/administration/accounts/key/", {**issued, **wrong}).status_code == 422, wrong
 
 
+def test_the_auditor_reads_who_was_shown_a_person_and_asking_is_on_record(office, client_as, viewers):
+    number = "110106199001011234"
+    somebody = enrol(
+        Identity(name="鄢小明", id_number=number), place=Place.objects.get(code="110106"), relation="home", at=NOON
+    )
+    open_identities([somebody.pk], by=viewers["investigator"], purpose="核对密接", at=NOON)
+    audit = client_as("audit")
+    for asked in (number, str(somebody.pk)):
+        page = audit.post("/administration/audit/looks/", {"person": asked}).content.decode()
+        assert "核对密接" in page
+        assert "investigator" in page
+        assert "鄢" not in page
+        assert number not in page
+    absent = audit.post("/administration/audit/looks/", {"person": "11010619900101999X"})
+
+    assert absent.status_code == 404
+    assert Entry.objects.filter(kind="vault.looks_listed").count() == 2
+    assert Entry.objects.filter(kind="vault.looks_sought").count() == 1
+    assert client_as("investigator").post("/administration/audit/looks/", {"person": number}).status_code == 403
+
+
+def test_the_auditor_finds_each_kind_of_weighty_entry(office, client_as):
+    page = client_as("audit").get("/administration/audit/?group=rights").content.decode()
+    assert "registry.role_granted" in page
+    assert "auditor@110000" in page
+    for group in ("identities", "emergencies", "exports", "signin", "nothing"):
+        assert client_as("audit").get(f"/administration/audit/?group={group}").status_code == 200
+
+
 def test_what_weighs_is_confirmed_first(office, client_as, settings):
     settings.SIGN_IN_ENFORCED = True
     Role.objects.update(second_factor=False)
@@ -151,6 +183,7 @@ def test_what_weighs_is_confirmed_first(office, client_as, settings):
         ("system", "/administration/accounts/key/"),
         ("security", "/administration/rights/press/give/"),
         ("security", "/administration/rights/press/take/"),
+        ("audit", "/administration/audit/looks/"),
     ):
         assert client_as(name).post(url, {"because": "x"})["Location"].startswith("/accounts/reauthenticate/"), url
 

@@ -30,6 +30,7 @@ ITEMS = (
     Item("exports:home", Label("清单导出", "Exports"), "export.take", "page"),
     Item("administration:accounts", Label("账户管理", "Accounts"), "accounts.manage", "person"),
     Item("administration:rights", Label("授权管理", "Rights"), "grants.manage", "check"),
+    Item("administration:audit", Label("审计", "Audit"), "journal.audit", "page"),
     Item("drill:home", Label("应急演练", "Drills"), "drill.start", "flag"),
 )
 

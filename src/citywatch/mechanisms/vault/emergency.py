@@ -74,7 +74,7 @@ def open_row(
     if row is None:
         journal.record("emergency.refused", place=city, by=by, at=at, because=because, wanted=kind, number=number)
         raise NotFound(NOTHING_HERE, zh=NOTHING_HERE_ZH)
-    if model._default_manager.visible_to(by).filter(pk=number).exists():  # type: ignore[attr-defined]
+    if model._default_manager.visible_to(by).filter(pk=number).exists():
         raise Refusal("You can see this one already; open it as usual.", zh="您本可查看该记录，无需应急授权。")
     return _open(row, account=account, by=by, at=at, because=because, person=getattr(row, f"{person}_id", None))
 
@@ -123,5 +123,5 @@ def _open(
         place=row.place, account=account, kind=row._meta.label_lower, number=row.pk, person=person, because=because,  # type: ignore[attr-defined]
         opened_at=at, until=until,
     )  # fmt: skip
-    journal.record("emergency.opened", place=made.place, by=by, at=at, because=because, subject=row, **facts)  # type: ignore[arg-type]
+    journal.record("emergency.opened", place=made.place, by=by, at=at, because=because, subject=row, **facts)
     return made

@@ -14,6 +14,7 @@ from citywatch.city.registry.access import signed_in
 from citywatch.city.registry.queries import place_by_code
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
+from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.server.accounts.confirming import confirmed
 
 ABILITY = administering.ACCOUNTS
@@ -113,5 +114,5 @@ def _page(request: HttpRequest, told: tuple[str, str] | None = None) -> HttpResp
     return render(request, "administration/accounts.html", context)
 
 
-def _viewer(request: HttpRequest) -> administering.Viewer:
+def _viewer(request: HttpRequest) -> Viewer:
     return request.viewer  # type: ignore[attr-defined, no-any-return]

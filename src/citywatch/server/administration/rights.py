@@ -14,6 +14,7 @@ from citywatch.city.registry.queries import place_by_code
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
 from citywatch.mechanisms.jurisdiction.models import Role
+from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.server.accounts.confirming import confirmed
 
 ABILITY = administering.RIGHTS
@@ -83,5 +84,5 @@ def _until(given: str) -> datetime | None:
         ) from None
 
 
-def _viewer(request: HttpRequest) -> administering.Viewer:
+def _viewer(request: HttpRequest) -> Viewer:
     return request.viewer  # type: ignore[attr-defined, no-any-return]

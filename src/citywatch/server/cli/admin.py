@@ -68,8 +68,8 @@ def create(username: str, security: str, auditor: str, city: str | None) -> None
             grant(account, role=role, place=place, by=by, at=clock.now(), because="first administrators")
             told.append((name, password, titles[role]))
     width = max(len(name) for name, _, _ in told)
-    for name, password, role in told:
-        click.echo(f"{name:<{width}}  {password}  {role.name_zh} / {role.name_en}")
+    for name, password, task in told:
+        click.echo(f"{name:<{width}}  {password}  {task.name_zh} / {task.name_en}")
     click.echo("Shown once. Give each to one person; at the first sign-in each sets up a second factor.")
 
 

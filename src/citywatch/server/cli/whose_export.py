@@ -16,7 +16,7 @@ def command(file: Path) -> None:
     Fifty rows are enough, sorted or with spaces trimmed, not both. The journal keeps that this was asked.
     """
     set_up()
-    from citywatch.interop.tables.read import read_table
+    from citywatch.interop.tables.read import TERMINAL, read_table
     from citywatch.interop.tables.watermark import whose
     from citywatch.mechanisms import clock
     from citywatch.mechanisms.errors import Refusal
@@ -25,17 +25,13 @@ def command(file: Path) -> None:
     from citywatch.mechanisms.vault.models import Export
     from citywatch.server.exports.sheets import KINDS
 
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise Refusal(f"{file}: cannot be read ({error.strerror}); check the name.") from error
-    table = read_table(body, name=file.name)
+    table = read_table(file, limits=TERMINAL)
     by, city = operator("journal.audit")
     for kind in KINDS.values():
         width = len(kind.header)
         if len(table.header) < width:
             continue
-        rows = [[str(cell) for cell in row.cells[:width]] for row in table.rows]
+        rows = [list(row.cells[:width]) for row in table.rows]
         number = whose(rows, exporting.marks(kind.code), column=kind.column)
         journal.record("export.traced", place=city, by=by, at=clock.now(), what=kind.code, rows=len(rows), found=number)
         if number is not None:

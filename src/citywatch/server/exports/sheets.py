@@ -12,12 +12,10 @@ from citywatch.mechanisms.vault.exporting import Size
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Rows about people as texts; `column` holds the words that bear the mark; `tracks` rows name a place."""
+    """Rows about people as texts; `tracks` of them name a place where somebody was."""
 
-    header: tuple[Label, ...]
     rows: tuple[tuple[str, ...], ...]
     tracks: int
-    column: int
 
     @property
     def size(self) -> Size:
@@ -26,11 +24,13 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One list that can be exported, and the ability that shows it."""
+    """One list that can be exported, the ability that shows it, and the column whose words bear the mark."""
 
     code: str
     title: Label
     ability: str
+    header: tuple[Label, ...]
+    column: int
     fill: Callable[[Viewer], Sheet]
 
 
@@ -51,7 +51,7 @@ def contacts(viewer: Viewer) -> Sheet:
         )
         for line in lines
     )
-    return Sheet(_CONTACTS, rows, sum(bool(row[6]) for row in rows), column=7)
+    return Sheet(rows, sum(bool(row[6]) for row in rows))
 
 
 def _moment(instant: object) -> str:
@@ -69,6 +69,5 @@ _CONTACTS = (
     Label("状态", "State"),
     Label("负责辖区", "Responsible"),
 )
-KINDS = {
-    one.code: one for one in (Kind("contacts", Label("密接转运清单", "Contacts to be moved"), "trace.view", contacts),)
-}
+_ALL = (Kind("contacts", Label("密接转运清单", "Contacts to be moved"), "trace.view", _CONTACTS, 7, contacts),)
+KINDS = {one.code: one for one in _ALL}

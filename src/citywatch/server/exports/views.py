@@ -81,17 +81,17 @@ def take(request: HttpRequest) -> HttpResponse:
     made = exporting.take(_number(request), sheet.size, account=account, by=viewer, at=clock.now())
     name = quote(f"{kind.title}-{made.pk}.xlsx")
     return HttpResponse(
-        _file(sheet, made, account),
+        _file(kind, sheet, made, account),
         content_type=_XLSX,
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "no-store"},
     )
 
 
-def _file(sheet: Sheet, made: Export, account: Account) -> bytes:
+def _file(kind: Kind, sheet: Sheet, made: Export, account: Account) -> bytes:
     """The rows with the mark nobody sees, and on each the one everybody sees."""
     seen = f"{account.username} #{made.pk} {clock.now().astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
-    rows = [[*row, seen] for row in marked(sheet.rows, mark=made.mark, column=sheet.column)]
-    return xlsx_bytes([str(label) for label in (*sheet.header, _TAKEN_BY)], rows)
+    rows = [[*row, seen] for row in marked(sheet.rows, mark=made.mark, column=kind.column)]
+    return xlsx_bytes([str(label) for label in (*kind.header, _TAKEN_BY)], rows)
 
 
 def _kind(code: str, viewer: Viewer) -> Kind:
