@@ -28,6 +28,7 @@ ITEMS = (
     Item("report:press", Label("新闻发布", "Press"), "report.press", "page"),
     Item("emergency:home", Label("应急授权", "Emergency"), "emergency.see", "stop"),
     Item("exports:home", Label("清单导出", "Exports"), "export.take", "page"),
+    Item("exports:home", Label("导出审批", "Export approvals"), "export.approve", "page"),
     Item("administration:accounts", Label("账户管理", "Accounts"), "accounts.manage", "person"),
     Item("administration:rights", Label("授权管理", "Rights"), "grants.manage", "check"),
     Item("administration:audit", Label("审计", "Audit"), "journal.audit", "page"),
@@ -36,4 +37,9 @@ ITEMS = (
 
 
 def for_viewer(viewer: Viewer) -> list[Item]:
-    return [item for item in ITEMS if viewer.may_anywhere(item.ability)]
+    """The viewer's items; of several that lead to one page the first."""
+    shown: dict[str, Item] = {}
+    for item in ITEMS:
+        if viewer.may_anywhere(item.ability):
+            shown.setdefault(item.url, item)
+    return list(shown.values())

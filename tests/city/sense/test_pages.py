@@ -4,12 +4,16 @@ import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from tests.city.reports import id_number, symptom
+from django.test import Client
+from tests.city.reports import absence, id_number, symptom
 
+from citywatch.city.registry.services import NewSite, add_sites, grant, make_account
 from citywatch.interop.tables.read import read_table
 from citywatch.interop.tables.write import xlsx_bytes
 from citywatch.mechanisms.forms.models import Submission
 from citywatch.mechanisms.journal.models import Entry
+from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.server import forms
 
@@ -177,3 +181,28 @@ def test_a_quarantined_row_is_mended_on_its_page_and_the_opening_is_journaled(nu
 
     assert Submission.objects.count() == 1
     assert "没有待更正的数据行" in text(nurse.get("/sense/quarantine/"))
+
+
+def test_a_school_registers_an_absent_pupil_on_its_page_without_a_name(accounts, at_noon):
+    add_sites(
+        [NewSite(
+            "110106018-E01", "110106018", "school", "花乡第一小学", "Huaxiang School 1", 116.34, 39.81,
+            institution_kind="school", streams=("absence",),
+        )]
+    )  # fmt: skip
+    school = Place.objects.get(code="110106018-E01")
+    teacher = make_account(username="school", password="x", place=school, title_zh="校医", title_en="School doctor")
+    grant(
+        teacher, role="sentinel_nurse", place=school, at=at_noon,
+        by=machine("set-up", place=school, abilities=["registry.grant"]),
+    )  # fmt: skip
+    client = Client()
+    client.force_login(teacher, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get("/sense/forms/school-absence/").content.decode()
+    answer = client.post("/sense/forms/school-absence/", absence(token="t"))
+
+    assert 'name="list_no"' in page
+    assert 'name="name"' not in page
+    assert answer.status_code == 302
+    (row,) = Submission.objects.filter(stream="absence")
+    assert (row.place, row.person, row.findings) == (school, None, ["vomiting"])

@@ -13,7 +13,8 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.labels import Label
 from citywatch.server.drill.exercise import Exercise
 from citywatch.server.replay.folder import Folder
-from citywatch.server.replay.scoring import Report, Seen, clocks_kept, see, whole_of
+from citywatch.server.replay.scoring import Report, clocks_kept, whole_of
+from citywatch.server.replay.touching import Seen, see
 
 _LIMIT = 100
 _KINDS = {

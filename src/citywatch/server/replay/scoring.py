@@ -4,10 +4,10 @@ What counts as an alert, a touch and a delay is defined in docs/science/scoring.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import inf, isinf, isnan, log10
+from math import inf, isinf, isnan
 from typing import Any
 
 import numpy as np
@@ -15,85 +15,16 @@ from django.db.models import F, Q
 from numpy.typing import NDArray
 
 from citywatch.city.registry import queries as registry
-from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.vault.services import find
 from citywatch.science import score
 from citywatch.server.replay.folder import Folder
-from citywatch.server.replay.joining import SENT
-from citywatch.server.replay.said import Proposal, Said, Signal, TrueReport, read, true_reports
+from citywatch.server.replay.said import Proposal, Said
+from citywatch.server.replay.touching import EPOCH, Alerts, Truth, day_number, see, signals_of
 
-LARGE = 20  # infections from which an outbreak counts among the large ones
 TOP, WITHIN = 3, 5
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_CHANCE = 300.0  # the strength of an alarm by a fixed number, which no chance explains
 
 Report = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """The outbreaks that had begun, as arrays by row, and the infections."""
-
-    ids: list[int]
-    kind: list[str]
-    disease: list[str]
-    source: list[int]
-    began: NDArray[np.float64]
-    first_report: NDArray[np.float64]
-    size: NDArray[np.int64]
-    infected_of: NDArray[np.int64]
-    infected_at: NDArray[np.float64]
-    person: NDArray[np.int64]
-    infector: NDArray[np.int64]
-
-    @property
-    def large(self) -> NDArray[np.bool_]:
-        return self.size >= LARGE
-
-
-@dataclass(frozen=True, slots=True)
-class Alerts:
-    """One way of alarming: when each alert came, how strong it was, and what it touched."""
-
-    at: NDArray[np.float64]
-    strength: NDArray[np.float64]
-    touches: score.Touches
-
-    def only(self, kept: NDArray[np.bool_]) -> "Alerts":
-        """Some of the alerts, numbered anew."""
-        number = np.cumsum(kept) - 1
-        left = self.touches.of_alerts(kept)
-        return Alerts(
-            self.at[kept], self.strength[kept], score.Touches(number[left.alert], left.outbreak, left.at, left.reports)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Truth and what was said of it up to a moment, brought together; `fused` numbers alerts as `said.proposals`."""
-
-    until: datetime
-    truth: Truth
-    said: Said
-    held: Mapping[int, list[tuple[TrueReport, datetime]]]
-    fused: Alerts
-    row_of: Mapping[int, int]
-
-
-def see(folder: Folder) -> Seen:
-    """Bring together what this system said of a folder so far and what really happened."""
-    until = _reached(folder)
-    truth = _truth(folder, until)
-    said = read(until=until)
-    row_of = {number: row for row, number in enumerate(truth.ids)}
-    reports = [one for one in true_reports(_report_rows(folder)) if one.outbreak in row_of]
-    by_stream: dict[str, list[TrueReport]] = defaultdict(list)
-    for one in reports:
-        by_stream[one.stream].append(one)
-    held = {number: _held(signal, by_stream[signal.stream]) for number, signal in said.signals.items()}
-    return Seen(until, truth, said, held, _proposals(said, held, reports, row_of), row_of)
 
 
 def judge(folder: Folder) -> Report:
@@ -108,11 +39,11 @@ def judge(folder: Folder) -> Report:
     span = _Span(days, districts)
     signals = list(said.signals.values())
     streams = {
-        name: _signals([s for s in signals if s.stream == name], held, row_of)
+        name: signals_of([s for s in signals if s.stream == name], held, row_of)
         for name in sorted({signal.stream for signal in signals})
     }
     methods = {
-        name: _signals([s for s in signals if name in s.detectors], held, row_of)
+        name: signals_of([s for s in signals if name in s.detectors], held, row_of)
         for name in sorted({name for signal in signals for name in signal.detectors})
     }
     graded = _figures(fused, truth, span)
@@ -155,96 +86,6 @@ _OF_OUTBREAKS = (
 class _Span:
     days: float
     districts: int
-
-
-def _reached(folder: Folder) -> datetime:
-    last = Entry.objects.filter(kind=SENT, body__folder=folder.scenario.name).order_by("-at", "-pk").first()
-    if last is None:
-        raise Refusal(
-            f"This system has not replayed {folder.root} ({folder.scenario.name}); run "
-            f"`citywatch replay {folder.root}` with the same CITYWATCH_HOME first."
-        )
-    return datetime.fromisoformat(last.body["until"])
-
-
-def _truth(folder: Folder, until: datetime) -> Truth:
-    """Outbreaks begun by `until`, and every infection."""
-    outbreaks = folder.table("outbreaks.parquet", order="outbreak")
-    infections = folder.table("truth.parquet")
-    began = _days(outbreaks["began_at"])
-    kept = np.flatnonzero(began <= _day_number(until))
-    ids = [int(outbreaks["outbreak"][n]) for n in kept]
-    row = {number: n for n, number in enumerate(ids)}
-    return Truth(
-        ids=ids,
-        kind=[str(outbreaks["kind"][n]) for n in kept],
-        disease=[str(outbreaks["disease"][n]) for n in kept],
-        source=[int(outbreaks["source_place"][n]) for n in kept],
-        began=began[kept],
-        first_report=_days(outbreaks["first_report_at"])[kept],
-        size=outbreaks["size"][kept].astype(np.int64),
-        infected_of=np.array([row.get(int(number), -1) for number in infections["outbreak"]], dtype=np.int64),
-        infected_at=_days(infections["infected_at"]),
-        person=infections["person_id"].astype(np.int64),
-        infector=infections["infector"].astype(np.int64),
-    )
-
-
-def _report_rows(folder: Folder) -> Iterable[tuple[str, int, int]]:
-    rows = folder.table("truth_reports.parquet", "message_id, row, outbreak")
-    return zip((str(one) for one in rows["message_id"]), rows["row"].tolist(), rows["outbreak"].tolist(), strict=True)
-
-
-def _held(signal: Signal, reports: Sequence[TrueReport]) -> list[tuple[TrueReport, datetime]]:
-    found = []
-    for report in reports:
-        at = signal.holds_from(report)
-        if at is not None:
-            found.append((report, at))
-    return found
-
-
-def _proposals(
-    said: Said,
-    held: Mapping[int, list[tuple[TrueReport, datetime]]],
-    reports: Sequence[TrueReport],
-    row_of: Mapping[int, int],
-) -> Alerts:
-    by_submission = {report.submission: report for report in reports}
-    rows = []
-    for number, proposal in enumerate(said.proposals):
-        pairs = [(report, max(at, since)) for signal, since in proposal.signals.items() for report, at in held[signal]]
-        for sample, since in proposal.samples.items():
-            report = by_submission.get(said.submission_of_sample.get(sample, 0))
-            if report is not None:
-                pairs.append((report, since))
-        rows += _touches(number, pairs, row_of)
-    at = np.array([_day_number(proposal.raised_at) for proposal in said.proposals], dtype=float)
-    return Alerts(at, np.zeros(at.size), score.Touches.of(rows))
-
-
-def _signals(
-    signals: Sequence[Signal], held: Mapping[int, list[tuple[TrueReport, datetime]]], row_of: Mapping[int, int]
-) -> Alerts:
-    rows = []
-    for number, signal in enumerate(signals):
-        rows += _touches(number, held[signal.number], row_of)
-    at = np.array([_day_number(signal.raised_at) for signal in signals], dtype=float)
-    strength = np.array([_NO_CHANCE if s.p is None else -log10(max(s.p, 1e-300)) for s in signals], dtype=float)
-    return Alerts(at, strength, score.Touches.of(rows))
-
-
-def _touches(
-    number: int, pairs: Iterable[tuple[TrueReport, datetime]], row_of: Mapping[int, int]
-) -> list[tuple[int, int, float, int]]:
-    """One touch an outbreak: since the first of its reports, by as many as there were, none counted twice."""
-    first: dict[int, float] = {}
-    seen: dict[int, set[int]] = defaultdict(set)
-    for report, at in pairs:
-        row = row_of[report.outbreak]
-        first[row] = min(first.get(row, inf), _day_number(at))
-        seen[row].add(report.submission)
-    return [(number, row, first[row], len(seen[row])) for row in first]
 
 
 def _figures(alerts: Alerts, truth: Truth, span: _Span) -> Report:
@@ -304,7 +145,7 @@ def _by_level(proposals: Sequence[Proposal], fused: Alerts) -> Report:
 
 
 def _by_week(fused: Alerts, begins: datetime, days: float) -> list[Report]:
-    week = ((fused.at - _day_number(begins)) // 7).astype(int)
+    week = ((fused.at - day_number(begins)) // 7).astype(int)
     touching = np.isin(np.arange(fused.at.size), fused.touches.alert)
     return [
         {"week": n + 1, "alerts": int(np.sum(week == n)), "touching": int(np.sum(touching & (week == n)))}
@@ -428,22 +269,12 @@ def _districts() -> int:
     return max(1, len(codes - {""}))
 
 
-def _days(instants: NDArray[Any]) -> NDArray[np.float64]:
-    """Instants as days since 1970; NaT is NaN."""
-    at = np.asarray(instants).astype("datetime64[s]")
-    return np.where(np.isnat(at), np.nan, at.astype(np.int64) / 86400.0)
-
-
-def _day_number(at: datetime) -> float:
-    return (at - _EPOCH) / timedelta(days=1)
-
-
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _iso_of(day: float) -> str | None:
-    return None if isnan(day) else _iso(_EPOCH + timedelta(seconds=round(day * 86400)))
+    return None if isnan(day) else _iso(EPOCH + timedelta(seconds=round(day * 86400)))
 
 
 def _number(value: float) -> float | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 
 from citywatch.city.trace import evidence, rules
 from citywatch.city.trace.lifecycles import GIVEN_AWAY, NOT_COUNTED
@@ -23,7 +24,7 @@ from citywatch.city.trace.queries.contacts import Line, clocks_about, contact_ro
 from citywatch.city.trace.queries.places import risk_points
 from citywatch.city.trace.queries.source_lock import SourceLock, source_lock
 from citywatch.city.trace.types import CaseCounts, InvestigationFacts, RankedPlace, RiskPointFacts
-from citywatch.mechanisms.clock import day_of
+from citywatch.mechanisms.clock import SHANGHAI, day_of, start_of
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import ScopedQuerySet
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -59,11 +60,10 @@ class Dossier:
 
 def investigations(viewer: Viewer) -> Any:
     """Investigations the viewer may see, open ones first, newest first, with their numbers of cases."""
-    counted = (
-        seen_by(viewer)
-        .select_related("place")
-        .annotate(case_count=Count("cases", filter=~Q(cases__state__in=NOT_COUNTED)))
-    )
+    # A question of its own for each row shown: joined, the cases of all would be counted to show a page.
+    cases = Case.objects.filter(COUNTED, investigation=OuterRef("pk")).order_by().values("investigation")
+    number = Subquery(cases.annotate(number=Count("pk")).values("number"))
+    counted = seen_by(viewer).select_related("place").annotate(case_count=Coalesce(number, 0))
     return counted.order_by("state", "-opened_at")
 
 
@@ -132,28 +132,40 @@ def case_counts(
     without: Collection[int] = (),
 ) -> CaseCounts:
     """Cases (discarded ones and those `without` left out) by day reported, district, occupation, classification."""
-    rows = Case.objects.visible_to(viewer).filter(COUNTED).exclude(pk__in=without).select_related("place")
+    rows = Case.objects.visible_to(viewer).filter(COUNTED).exclude(pk__in=without)
     if investigation_id is not None:
         rows = rows.filter(investigation_id=investigation_id)
-    kept = [
-        (day, row)
-        for row in rows
-        for day in [day_of(row.reported_at)]
-        if (first is None or day >= first) and (last is None or day <= last)
-    ]
+    if first is not None:
+        rows = rows.filter(reported_at__gte=start_of(first))
+    if last is not None:
+        rows = rows.filter(reported_at__lt=start_of(last + timedelta(days=1)))
+    day = TruncDate("reported_at", tzinfo=SHANGHAI)
+    kept = rows.annotate(day=day).values_list("day", "place__path", "place__code", "occupation", "classification")
+    by_day, by_district, by_occupation, by_classification = (
+        Counter[Any](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+    )
+    for on, path, code, occupation, classification, number in kept.annotate(number=Count("pk")).order_by():
+        by_day[on] += number
+        by_district[(path.split("/")[1:-1] or [code])[0]] += number
+        by_occupation[occupation] += number
+        by_classification[classification] += number
     return CaseCounts(
-        total=len(kept),
-        by_day=dict(sorted(Counter(day for day, _ in kept).items())),
-        by_district=dict(Counter(row.place.district_code or row.place.code for _, row in kept)),
-        by_occupation=dict(Counter(row.occupation for _, row in kept)),
-        by_classification=dict(Counter(row.classification for _, row in kept)),
+        total=by_day.total(),
+        by_day=dict(sorted(by_day.items())),
+        by_district=dict(by_district),
+        by_occupation=dict(by_occupation),
+        by_classification=dict(by_classification),
     )
 
 
-def source_clocks(viewer: Viewer) -> list[Clock]:
-    """The source clocks of cases the viewer may see, running ones first."""
-    ids = list(Case.objects.visible_to(viewer).values_list("pk", flat=True))
-    return sorted(clocks_about(Case, ids, code="source-lock"), key=lambda clock: (not clock.running, clock.due_at))
+def source_clocks(viewer: Viewer, *, most: int = 3) -> list[Clock]:
+    """The source clocks of cases the viewer may see: the running ones due soonest, else those met."""
+    clocks = Clock.objects.visible_to(viewer, Case.VIEW).filter(subject_kind=Case._meta.label_lower, code="source-lock")
+    running = list(clocks.filter(stopped_at__isnull=True).order_by("due_at")[:most])
+    return running or list(clocks.filter(stopped_at__isnull=False).order_by("-due_at")[:most])
 
 
 def curve(cases: Any) -> dict[str, Any]:
@@ -189,8 +201,8 @@ def seen_by(viewer: Viewer) -> ScopedQuerySet:
     A case found in one district and reported in another is worked by both; each sees its own people in it.
     """
     led = Investigation.objects.visible_to(viewer).values("pk")
-    shared = Case.objects.visible_to(viewer).values("investigation_id")
-    found: ScopedQuerySet = Investigation.objects.filter(Q(pk__in=led) | Q(pk__in=shared))
+    shared = Case.objects.visible_to(viewer).filter(investigation=OuterRef("pk"))
+    found: ScopedQuerySet = Investigation.objects.filter(Q(pk__in=led) | Exists(shared))
     return found
 
 

@@ -28,7 +28,7 @@ def investigations(request: HttpRequest) -> HttpResponse:
         "trace/investigations.html",
         {
             "page": page,
-            "clocks": queries.source_clocks(viewer_of(request))[:3],
+            "clocks": queries.source_clocks(viewer_of(request)),
             "late_contacts": queries.late_contacts(viewer_of(request), at=at),
             "counts": queries.case_counts(viewer_of(request)),
             "waiting": queries.lines(queries.cases_waiting(viewer_of(request)), viewer_of(request), at=at),
