@@ -66,7 +66,7 @@ INGEST_ROWS = 40_000  # a second: ten times the peak of a city of 21.9 million
 COLUMNS = ("person", "place", "minute_in", "minute_out")
 AT_ONCE = 4_000_000  # visits appended in one batch
 IN_SQL = {
-    "ranking, fourteen days": ("pairs (SQL)", "plain SQL"),
+    "ranking, fourteen days": ("pairs (SQL)",),
     "its first 200, own windows": ("expression",),
     "contacts": ("expression",),
     "visits of the cases": ("expression",),

@@ -185,7 +185,7 @@ def secrets_of(district):
 
 
 def body_of(answer):
-    if answer.streaming and answer.is_async:  # a live desk tells two numbers and has no end
+    if answer.streaming and answer.is_async:  # a live desk tells one number and has no end
         return b""
     return b"".join(answer.streaming_content) if answer.streaming else answer.content
 

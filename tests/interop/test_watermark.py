@@ -7,7 +7,7 @@ from citywatch.interop.tables.watermark import SURE, likeness, marked, whose
 COLUMN = 2
 LIST = [[str(1000 + n), f"王{'*' * (n % 3 + 1)}", ("已转运", "待转运", "")[n % 3], f"地点{n % 17}"] for n in range(400)]
 MARKS = {number: f"{number:032x}" for number in range(20)}
-TRIALS = 60
+TRIALS = 30
 
 
 def leaks(seed):
@@ -27,7 +27,7 @@ def test_fifty_rows_tell_whose_they_were_also_sorted_or_trimmed():
             "sorted": sorted(part),
             "trimmed": [[cell.strip() for cell in row] for row in part],
         }
-        way = chance.choice(list(ways)) if seed >= 30 else list(ways)[seed % 3]
+        way = chance.choice(list(ways)) if seed >= 15 else list(ways)[seed % 3]
         found[way] += 1
         assert whose(ways[way], MARKS, column=COLUMN) == number, (seed, way)
     assert all(found.values())

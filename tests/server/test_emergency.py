@@ -10,6 +10,7 @@ from citywatch.city.trace.models import Case
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Opening, Place, Role
+from citywatch.mechanisms.jurisdiction.services import viewer_for
 from citywatch.mechanisms.vault.services import enrol
 from citywatch.mechanisms.vault.types import Identity
 
@@ -68,6 +69,15 @@ def test_it_shows_and_changes_nothing(cases, client_as):
 
     assert list(Case.objects.values()) == before
     assert set(Entry.objects.values_list("kind", flat=True)) <= {"registry.role_granted", "emergency.opened"}
+
+
+def test_it_reaches_for_no_ability_but_seeing(cases, accounts, client_as):
+    open_one(client_as("investigator_xicheng"), cases[0])
+    viewer = viewer_for(accounts["investigator_xicheng"], at=NOON)
+
+    assert list(Case.objects.visible_to(viewer)) == [cases[0]]
+    for ability in ("trace.investigate", "journal.read", "sense.view"):
+        assert not Case.objects.visible_to(viewer, ability).exists()
 
 
 def test_the_place_and_the_auditor_see_it_at_once_and_the_auditor_reviews_it(cases, auditor, client_as):

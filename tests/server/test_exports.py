@@ -157,7 +157,10 @@ def test_no_page_and_no_operation_writes_a_table_outside_the_door():
         where = path.relative_to(HOUSE).as_posix()
         if where.startswith("server/cli/"):
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        if not any(word in source for word in (*writers, "csv", "spreadsheetml")):
+            continue
+        tree = ast.parse(source)
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}

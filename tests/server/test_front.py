@@ -27,7 +27,9 @@ from citywatch.server.templatetags.citywatch import chosen, nav_links, sparkline
 SERVER = Path(maps.__file__).parent
 TEMPLATES = sorted((SERVER / "templates").rglob("*.html"))
 SCRIPTS = sorted((SERVER / "static/citywatch/js").glob("*.js"))
-SHEET = (SERVER / "static/citywatch/css/citywatch.css").read_text(encoding="utf-8")
+SHEET = "".join(
+    (SERVER / f"static/citywatch/css/{name}.css").read_text(encoding="utf-8") for name in ("citywatch", "dark")
+)
 PAIRS = [
     ("ink", "paper"),
     ("soft", "paper"),

@@ -236,7 +236,9 @@ def _streams(places: Mapping[int, PlaceFacts], *, as_of: datetime, day: date) ->
     found, reported = engine.run(asked, pinned), engine.run(sites, pinned)
     reporting = set(zip(reported["stream"].tolist(), reported["place"].tolist(), strict=True))
     days = tuple(first + timedelta(days=n) for n in range(rules.DAYS_SHOWN + 1))
-    return tuple(_stream(code, found, reporting, places, days) for code in rules.STREAMS)
+    due_here = [site for site in institutions_reporting() if site.place.id in places]
+    expected = {code: [site.place.id for site in due_here if code in site.streams] for code in rules.STREAMS}
+    return tuple(_stream(code, found, reporting, places, days, expected=expected[code]) for code in rules.STREAMS)
 
 
 def _stream(
@@ -245,6 +247,8 @@ def _stream(
     reporting: Collection[tuple[str, int]],
     places: Mapping[int, PlaceFacts],
     days: tuple[date, ...],
+    *,
+    expected: Collection[int],
 ) -> StreamLine:
     series = dict.fromkeys(days, 0)
     by_district: dict[str, int] = defaultdict(int)
@@ -264,7 +268,6 @@ def _stream(
         if on == days[-1]:
             by_district[places[place].district_code] += int(count)
     before = days[-1 - rules.USUAL_DAYS : -1]
-    expected = [site.place.id for site in institutions_reporting(code) if site.place.id in places]
     return StreamLine(
         code=code,
         label=rules.STREAMS[code],

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import get_language
 
-from citywatch.city.warn import queries, rules
+from citywatch.city.warn import queries
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
@@ -23,8 +23,7 @@ def because_of(request: HttpRequest) -> str:
 
 
 def reasons_of(viewer: Viewer) -> dict[str, list[str]]:
-    language = get_language() or "zh"
-    return {move: queries.remembered_reasons(viewer, move, language=language) for move in rules.REASONS}
+    return queries.remembered_reasons(viewer, language=get_language() or "zh")
 
 
 def number_of(text: str | None, otherwise: int) -> int:

@@ -189,13 +189,19 @@ def failed_reactions(viewer: Viewer) -> Label | None:
     )
 
 
-def remembered_reasons(viewer: Viewer, move: str, *, language: str, most: int = 4) -> list[str]:
-    """What this viewer lately wrote most for a move, then what desks commonly write."""
-    lately = Entry.objects.filter(kind=f"warn.proposal_{move}", actor=viewer.actor).order_by("-pk")[:100]
-    own = Counter(lately.values_list("because", flat=True))
-    common = [label.in_language(language) for label in rules.REASONS.get(move, ())]
-    repeated = [text for text, times in own.most_common(most) if times > 1 and text not in common]
-    return [*repeated[:2], *common][: most + 1]
+def remembered_reasons(viewer: Viewer, *, language: str, most: int = 4) -> dict[str, list[str]]:
+    """For each answer: what this viewer lately wrote most, then what desks commonly write."""
+    kinds = {f"{_SUBJECT}_{move}": move for move in rules.REASONS}
+    lately = Entry.objects.filter(kind__in=kinds, actor=viewer.actor).order_by("-pk").values_list("kind", "because")
+    own: dict[str, Counter[str]] = {move: Counter() for move in rules.REASONS}
+    for kind, because in lately[:400]:
+        own[kinds[kind]][because] += 1
+    found = {}
+    for move, labels in rules.REASONS.items():
+        common = [label.in_language(language) for label in labels]
+        repeated = [text for text, times in own[move].most_common(most) if times > 1 and text not in common]
+        found[move] = [*repeated[:2], *common][: most + 1]
+    return found
 
 
 def rule_texts(on: date) -> tuple[Label, ...]:

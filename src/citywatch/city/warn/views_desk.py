@@ -146,19 +146,19 @@ def live(request: HttpRequest) -> StreamingHttpResponse:
 
 
 async def told(viewer: Viewer, *, every: float = LOOK_EVERY, looks: int = LOOKS) -> AsyncIterator[str]:
-    """The number of the newest proposal and of the open ones, as server-sent events; a comment says "still here"."""
+    """The number of the newest proposal, as server-sent events; a comment says "still here"."""
     before = None
     for _ in range(looks):
         now = await sync_to_async(_newest, thread_sensitive=False)(viewer)
         if now == before:
             yield ": still here\n\n"
         else:
-            yield f"event: desk\ndata: {json.dumps({'newest': now[0], 'open': now[1]})}\n\n"
+            yield f"event: desk\ndata: {json.dumps({'newest': now})}\n\n"
         before = now
         await asyncio.sleep(every)
 
 
-def _newest(viewer: Viewer) -> tuple[int, int]:
+def _newest(viewer: Viewer) -> int:
     try:
         return desk.newest(viewer)
     finally:
@@ -174,7 +174,7 @@ def _lines(request: HttpRequest, viewer: Viewer) -> dict[str, object]:
         "sought": sought,
         "query": urlencode(sought.query()),
         "map": desk.on_the_map(viewer, sought),
-        "newest": desk.newest(viewer)[0],
+        "newest": desk.newest(viewer),
         "may_triage": viewer.may_anywhere("warn.triage"),
     }
 
