@@ -16,8 +16,9 @@ from tempfile import TemporaryFile
 from private_postgres import binaries, cluster
 
 HERE = Path(__file__).resolve().parent.parent
-# What never touches the database need not run twice.
+# What never touches the database, or only beside what is tested, need not run twice.
 ON_SPARK = ["tests/eventlog/test_spark.py", "tests/eventlog/test_engines.py", "tests/eventlog/test_expressions.py"]
+ON_ONE = [f"tests/server/test_{name}.py" for name in ("environment", "front", "serve", "simulation", "words")]
 ON_BOTH = ["tests/mechanisms", "tests/city", "tests/server", "tests/stories", "tests/architecture"]
 
 
@@ -62,7 +63,8 @@ def main() -> int:
 def _on_postgresql() -> tuple[int, str]:
     # Tests roll back cities of people; figures taken of what was rolled back would mislead the planner for minutes.
     with cluster(autovacuum="off") as url:
-        return _told([path for path in ON_BOTH if (HERE / path).exists()], marks="not browser", DATABASE_URL=url)
+        paths = [path for path in ON_BOTH if (HERE / path).exists()]
+        return _told([*paths, *(f"--ignore={path}" for path in ON_ONE)], marks="not browser", DATABASE_URL=url)
 
 
 def _told(paths: list[str], *, marks: str, workers: str = "2", **more: str) -> tuple[int, str]:
