@@ -18,7 +18,10 @@ from private_postgres import binaries, cluster
 HERE = Path(__file__).resolve().parent.parent
 # What never touches the database, or only beside what is tested, need not run twice.
 ON_SPARK = ["tests/eventlog/test_spark.py", "tests/eventlog/test_engines.py", "tests/eventlog/test_expressions.py"]
-ON_ONE = [f"tests/server/test_{name}.py" for name in ("environment", "front", "serve", "simulation", "words")]
+ON_ONE = [
+    *(f"tests/server/test_{name}.py" for name in ("environment", "front", "serve", "simulation", "words")),
+    *(f"tests/city/warn/test_{name}.py" for name in ("budget", "quiet_city")),
+]
 ON_BOTH = ["tests/mechanisms", "tests/city", "tests/server", "tests/stories", "tests/architecture"]
 
 
