@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.db import models, transaction
 
 from citywatch.city.registry import services
-from citywatch.city.registry.models import Staff
+from citywatch.city.registry.models import Institution, Staff
 from citywatch.mechanisms.errors import NotAllowed, NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import (
@@ -163,7 +163,7 @@ def keys(by: Viewer) -> list[MachineKey]:
 def make_key(*, name: str, place: Place, abilities: Sequence[str], by: Viewer, at: datetime) -> str:
     """Issue a key to a reporting system of one institution; gives the token, to be told once."""
     must(by, ACCOUNTS, place)
-    if place.kind != Place.Kind.INSTITUTION:
+    if not Institution.objects.filter(place=place).exists():  # a school reports too
         raise Refusal(
             "A key belongs to one institution; choose the institution.", zh="密钥只能发给一家机构；请选择机构。"
         )
