@@ -29,7 +29,7 @@ def beside(case, person, places, captured, viewers):
         (row.person_id, places[OFFICE], moment(3), 8),  # before it could infect
         (earlier.pk, places[OFFICE], moment(3), 8),
     ]
-    rows += [(5000 + i, places[SUPERMARKET], moment(6), 1) for i in range(299)]
+    rows += [(5_000_000 + i, places[SUPERMARKET], moment(6), 1) for i in range(299)]
     captured(rows)
     return row, colleague, shopper
 
@@ -108,7 +108,7 @@ def test_the_second_ring_keeps_to_its_thresholds_and_names_the_close_contact(bes
             (brief.pk, places[OFFICE], moment(9), hour - 2 / 60),
             (colleague.pk, places[HALL], moment(10), 2),
             (crowd.pk, places[HALL], moment(10), 2),
-            *((6000 + i, places[HALL], moment(10, 15), 1) for i in range(rules.RING_LARGEST)),
+            *((6_000_000 + i, places[HALL], moment(10, 15), 1) for i in range(rules.RING_LARGEST)),
         ]
     )
     found = queries.second_ring(viewers["investigator"], row, at=NOON)

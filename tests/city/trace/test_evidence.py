@@ -28,9 +28,9 @@ def outbreak(case, event, places, captured, viewers):
     cases = [case(f"病例{i}") for i in range(8)]
     people = [Case.objects.get(pk=pk).person_id for pk in cases]
     number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
-    rows = [(1000 + i, places[SUPERMARKET], moment(2), 1) for i in range(590)]
-    rows += [(1000 + i, places[HALL], moment(3), 2) for i in range(40)]
-    rows += [(1000 + i, places["110106018-M01-2"], moment(4), 2) for i in range(30, 60)]
+    rows = [(1_000_000 + i, places[SUPERMARKET], moment(2), 1) for i in range(590)]
+    rows += [(1_000_000 + i, places[HALL], moment(3), 2) for i in range(40)]
+    rows += [(1_000_000 + i, places["110106018-M01-2"], moment(4), 2) for i in range(30, 60)]
     rows += [(person, places[SUPERMARKET], moment(2), 1) for person in people]
     rows += [(person, places[HOSPITAL], moment(9), 2) for person in people]
     rows += [(person, places[OFFICE], moment(4), 8) for person in people[:2]]
@@ -89,8 +89,8 @@ def test_with_thirty_percent_of_visits_missing_the_hall_still_leads(case, event,
     cases = [case(f"病例{i}") for i in range(10)]
     people = [Case.objects.get(pk=pk).person_id for pk in cases]
     number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
-    rows = [(1000 + i, places[SUPERMARKET], moment(2), 1) for i in range(500)]
-    rows += [(1000 + i, places[HALL], moment(3), 2) for i in range(50)]
+    rows = [(1_000_000 + i, places[SUPERMARKET], moment(2), 1) for i in range(500)]
+    rows += [(1_000_000 + i, places[HALL], moment(3), 2) for i in range(50)]
     rows += [
         (person, places[place], moment(day), 1) for person in people for place, day in ((SUPERMARKET, 2), (HALL, 3))
     ]
@@ -132,7 +132,7 @@ def test_a_stay_told_of_after_onset_is_not_an_exposure(case, event, viewers):
 
 def test_new_interviews_and_new_visits_are_not_answered_from_memory(outbreak, places, captured, viewers):
     before = queries.ranking(viewers["duty_officer"], outbreak)[0]
-    captured([(5000 + i, places[HALL], moment(3), 1) for i in range(100)])
+    captured([(5_000_000 + i, places[HALL], moment(3), 1) for i in range(100)])
 
     assert queries.ranking(viewers["duty_officer"], outbreak)[0].visitors == before.visitors + 100
 

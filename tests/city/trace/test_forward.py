@@ -28,9 +28,9 @@ def investigation(case, event, captured, places, viewers):
     number = services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
     captured([(person, places[HALL], moment(3), 1) for person in people])
     rows = [(person, places[OFFICE], moment(7), 8) for person in people]
-    captured([*rows, *[(2000 + i, places[OFFICE], moment(7), 4) for i in range(3)]])
-    rows = [(3000 + i, places[SUPERMARKET], moment(9, 10), 1) for i in range(40)]
-    captured([*rows, *[(4000 + i, places[SUPERMARKET], moment(9, 8), 1) for i in range(300)]])
+    captured([*rows, *[(2_000_000 + i, places[OFFICE], moment(7), 4) for i in range(3)]])
+    rows = [(3_000_000 + i, places[SUPERMARKET], moment(9, 10), 1) for i in range(40)]
+    captured([*rows, *[(4_000_000 + i, places[SUPERMARKET], moment(9, 8), 1) for i in range(300)]])
     told(cases[0], viewers["investigator"], stays=[StayTold(SUPERMARKET, moment(9, 10), moment(9, 11))])
     return Investigation.objects.get(pk=number)
 

@@ -22,9 +22,9 @@ from citywatch.server import jobs
 def investigation(case, event, places, viewers):
     """Eight cases among 300 people, seven of them in hall 1; every visit kept under its own day."""
     people = [Case.objects.get(pk=case(f"病例{i}")).person_id for i in range(8)]
-    visits = [(1000 + i, places[SUPERMARKET], moment(2)) for i in range(300)]
-    visits += [(1000 + i, places[HALL], moment(3)) for i in range(20)]
-    visits += [(1010 + i, places["110106018-M01-2"], moment(4)) for i in range(30)]
+    visits = [(1_000_000 + i, places[SUPERMARKET], moment(2)) for i in range(300)]
+    visits += [(1_000_000 + i, places[HALL], moment(3)) for i in range(20)]
+    visits += [(1_000_010 + i, places["110106018-M01-2"], moment(4)) for i in range(30)]
     visits += [(person, places[SUPERMARKET], moment(2)) for person in people]
     visits += [(person, places[HALL], moment(3)) for person in people[:5]]
     send(visits, "first")
@@ -58,7 +58,7 @@ def test_bare_columns_and_what_came_since_rank_as_the_engine_does(investigation,
 
     assert answered(investigation) == before
     assert before[0][0].code == HALL
-    send([(5000 + i, places[HALL], moment(3)) for i in range(10)] + [(1000, places[HALL], moment(3))], "late")
+    send([(5_000_000 + i, places[HALL], moment(3)) for i in range(10)] + [(1_000_000, places[HALL], moment(3))], "late")
     quick = answered(investigation)
     assert quick[0][0].visitors == before[0][0].visitors + 10
     monkeypatch.setattr(crowds, "COMPILED", False)

@@ -25,12 +25,15 @@ def exposed(case, captured, places, viewers):
     """
     row = Case.objects.get(pk=case("张三"))
     captured(
-        [(row.person_id, places[OFFICE], moment(7), 8), *[(2000 + i, places[OFFICE], moment(7), 4) for i in range(2)]]
+        [
+            (row.person_id, places[OFFICE], moment(7), 8),
+            *[(2_000_000 + i, places[OFFICE], moment(7), 4) for i in range(2)],
+        ]
     )
     shop = places[SUPERMARKET]
-    rows = [(3000 + i, shop, moment(9, 10), 1) for i in range(3)]
+    rows = [(3_000_000 + i, shop, moment(9, 10), 1) for i in range(3)]
     late = [moment(9, 11) - timedelta(minutes=5), moment(9, 11) + timedelta(minutes=30), moment(9, 13)]
-    captured([*rows, *[(4000 + i, shop, start, 0.5) for i, start in enumerate(late)]])
+    captured([*rows, *[(4_000_000 + i, shop, start, 0.5) for i, start in enumerate(late)]])
     told(row.pk, viewers["investigator"], stays=[StayTold(SUPERMARKET, moment(9, 10), moment(9, 11))])
     return row
 
@@ -53,7 +56,7 @@ def test_only_days_that_changed_are_made_again(exposed, viewers, captured, place
     told(exposed.pk, viewers["investigator"], stays=[StayTold(SUPERMARKET, moment(10, 10), moment(10, 11))])
     assert [one.day.day for one in queries.city_status(at=NOON).days if one.is_fresh] == [10]
 
-    captured([(5000, places[OFFICE], moment(7), 2)])
+    captured([(5_000_000, places[OFFICE], moment(7), 2)])
     again = queries.city_status(at=NOON)
     assert again.people[2] == 6
 

@@ -36,7 +36,7 @@ def test_a_case_known_at_the_left_out_place_alone_is_a_case_nothing_explains(cas
     for pk in numbers[:2]:
         told(pk, viewers["investigator"], stays=[StayTold(SUPERMARKET, moment(3), moment(3, 10))])
     told(numbers[2], viewers["investigator"], stays=[StayTold(HALL, moment(3), moment(3, 10))])
-    captured([(1000 + i, places[SUPERMARKET], moment(2), 1) for i in range(50)])
+    captured([(1_000_000 + i, places[SUPERMARKET], moment(2), 1) for i in range(50)])
     services.open_investigation(event, by=viewers["duty_officer"], at=NOON, because="")
 
     (found,) = evidence.ranked(Investigation.objects.get(), without_places=frozenset({places[HALL].pk}))
