@@ -7,11 +7,10 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import city_place
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.vault import emergency
 from citywatch.server.accounts.confirming import confirmed
 
@@ -27,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     context = {
         "own": emergency.own(request.user, at),  # type: ignore[arg-type]
-        "rows": emergency.listed(_viewer(request))[:_SHOWN],
+        "rows": emergency.listed(viewer_of(request))[:_SHOWN],
         "rule": emergency.rule(clock.day_of(at)).describe(),
         "now": at,
     }
@@ -43,7 +42,7 @@ def open_case(request: HttpRequest) -> HttpResponse:
     if not number.isdecimal() or int(number[:30]) > _LARGEST:
         raise Refusal("Give the number of the case, like C0017 or 17.", zh="请填写病例编号，如C0017或17。")
     made = emergency.open_row(
-        "trace.case", int(number), account=request.user, by=_viewer(request), at=clock.now(),  # type: ignore[arg-type]
+        "trace.case", int(number), account=request.user, by=viewer_of(request), at=clock.now(),  # type: ignore[arg-type]
         because=request.POST.get("because", ""), city=city_place(),
     )  # fmt: skip
     return redirect("trace:case", made.number)
@@ -57,15 +56,11 @@ def review(request: HttpRequest) -> HttpResponse:
     if not number.isdecimal() or said not in {"yes", "no"}:
         raise Refusal("Say whether it was justified.", zh="请选择是否合理。")
     emergency.review(
-        int(number[:18]), justified=said == "yes", finding=request.POST.get("finding", ""), by=_viewer(request),
+        int(number[:18]), justified=said == "yes", finding=request.POST.get("finding", ""), by=viewer_of(request),
         at=clock.now(),
     )  # fmt: skip
     messages.success(request, gettext("Done; it is on record."))
     return redirect("emergency:home")
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]
 
 
 urlpatterns = [

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from citywatch.city.lab import queries, services
 from citywatch.city.lab.definitions import FORM
 from citywatch.city.lab.types import SAMPLE
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotAllowed, Refusal
 from citywatch.mechanisms.forms.services import check_rows
@@ -32,7 +32,7 @@ _DEFAULTS = {"specimen": "throat_swab", "method": "pcr"}
 @signed_in("lab.view")
 def worklist(request: HttpRequest) -> HttpResponse:
     """Samples that wait, under their six hours; results that fit no order; what was reported last."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     waiting = [
         (row, clock_row, bool(clock_row and clock_row.is_late(now))) for row, clock_row in queries.waiting(viewer)
     ]
@@ -51,7 +51,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
 @signed_in("lab.result")
 def result(request: HttpRequest) -> HttpResponse:
     """Enter one result. A positive wakes the duty desk at once."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     lab = _laboratory(viewer, request.POST.get("lab") or request.GET.get("lab", ""))
     if request.method != "POST":
         values = {**_DEFAULTS, "barcode": request.GET.get("barcode", ""), "tested_at": _local(now)}
@@ -82,7 +82,7 @@ def result(request: HttpRequest) -> HttpResponse:
 @signed_in("lab.view")
 def sample(request: HttpRequest, sample_id: int) -> HttpResponse:
     """One sample, with its clock."""
-    row = queries.sample(request.viewer, sample_id)  # type: ignore[attr-defined]
+    row = queries.sample(viewer_of(request), sample_id)
     return render(request, "lab/sample.html", {"row": row, "clocks": clocks_of(row)})
 
 
@@ -99,7 +99,7 @@ def _form_page(
     context = {
         "asked": FORM,
         "lab": lab,
-        "labs": queries.my_labs(request.viewer),  # type: ignore[attr-defined]
+        "labs": queries.my_labs(viewer_of(request)),
         "fields": fields,
         "problems": problems,
         "token": token,

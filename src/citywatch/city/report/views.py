@@ -6,11 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.report import queries, rules, sheet
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -19,14 +18,14 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
 @signed_in("report.view")
 def command(request: HttpRequest) -> HttpResponse:
     """The wall: everything that runs, on one screen."""
-    return render(request, "report/command.html", {"command": queries.command(_viewer(request))})
+    return render(request, "report/command.html", {"command": queries.command(viewer_of(request))})
 
 
 @require_safe
 @signed_in("report.view")
 def command_live(request: HttpRequest) -> HttpResponse:
     """The wall's inside, fetched again every 15 seconds."""
-    return render(request, "report/wall.html", {"command": queries.command(_viewer(request))})
+    return render(request, "report/wall.html", {"command": queries.command(viewer_of(request))})
 
 
 @require_safe
@@ -34,7 +33,7 @@ def command_live(request: HttpRequest) -> HttpResponse:
 def situation(request: HttpRequest) -> HttpResponse:
     """The situation sheet, now or as known at a past moment."""
     as_of = _as_of(request)
-    found = queries.situation(_viewer(request), as_of)
+    found = queries.situation(viewer_of(request), as_of)
     context = {
         "situation": found,
         "title": sheet.title(found),
@@ -58,7 +57,7 @@ def situation(request: HttpRequest) -> HttpResponse:
 def situation_docx(request: HttpRequest) -> HttpResponse:
     """The same sheet as a Word document."""
     as_of = _as_of(request)
-    response = HttpResponse(sheet.situation_docx(queries.situation(_viewer(request), as_of)), content_type=_DOCX)
+    response = HttpResponse(sheet.situation_docx(queries.situation(viewer_of(request), as_of)), content_type=_DOCX)
     name = as_of.astimezone(clock.SHANGHAI).strftime("situation-%Y%m%d-%H%M.docx")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -68,7 +67,7 @@ def situation_docx(request: HttpRequest) -> HttpResponse:
 @signed_in("report.public", "report.press")
 def press(request: HttpRequest) -> HttpResponse:
     """Aggregates in public words: no small number, no person."""
-    return render(request, "report/press.html", {"sheet": queries.press_sheet(_viewer(request))})
+    return render(request, "report/press.html", {"sheet": queries.press_sheet(viewer_of(request))})
 
 
 def _as_of(request: HttpRequest) -> datetime:
@@ -87,8 +86,3 @@ def _as_of(request: HttpRequest) -> datetime:
     if moment > clock.now():
         raise Refusal("That moment has not come yet; choose an earlier one.", zh="所选时间尚未到来；请选择更早的时间。")
     return moment
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    """Who asks, as the middleware found out."""
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

@@ -11,11 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.respond import queries, services
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
 
 _SEE_OTHER = 303
 
@@ -24,14 +23,14 @@ _SEE_OTHER = 303
 @signed_in("respond.view")
 def incidents(request: HttpRequest) -> HttpResponse:
     """Every incident with its levels and how its orders stand."""
-    return render(request, "respond/incidents.html", {"incidents": queries.incidents(_viewer(request))})
+    return render(request, "respond/incidents.html", {"incidents": queries.incidents(viewer_of(request))})
 
 
 @require_safe
 @signed_in("respond.view")
 def incident(request: HttpRequest, incident_id: int) -> HttpResponse:
     """One incident on one screen: level, orders by recipient, log."""
-    viewer = _viewer(request)
+    viewer = viewer_of(request)
     row = queries.incident(viewer, incident_id)
     return render(
         request,
@@ -57,7 +56,7 @@ def decide(request: HttpRequest, incident_id: int) -> HttpResponse:
     made = services.decide_level(
         incident_id,
         request.POST.get("level", ""),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
         because=request.POST.get("because", ""),
         attested=request.POST.getlist("attested"),
@@ -79,7 +78,7 @@ def order_new(request: HttpRequest, incident_id: int) -> HttpResponse:
         place_code=request.POST.get("place", ""),
         text=request.POST.get("text", ""),
         within=_hours(request.POST.get("within_hours", "")),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
     )
     messages.success(request, _("Order drafted."))
@@ -90,7 +89,7 @@ def order_new(request: HttpRequest, incident_id: int) -> HttpResponse:
 @signed_in("respond.command")
 def issue_all(request: HttpRequest, incident_id: int) -> HttpResponse:
     """Send every drafted order at once."""
-    count = services.issue_orders(incident_id, by=_viewer(request), at=clock.now())
+    count = services.issue_orders(incident_id, by=viewer_of(request), at=clock.now())
     messages.success(request, ngettext("%d order issued.", "%d orders issued.", count) % count)
     return _back_to(incident_id)
 
@@ -102,7 +101,7 @@ def incident_move(request: HttpRequest, incident_id: int) -> HttpResponse:
     services.move_incident(
         incident_id,
         request.POST.get("move", ""),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
         because=request.POST.get("because", ""),
     )
@@ -116,7 +115,7 @@ def order_move(request: HttpRequest, order_id: int) -> HttpResponse:
     services.move_order(
         order_id,
         request.POST.get("move", ""),
-        by=_viewer(request),
+        by=viewer_of(request),
         at=clock.now(),
         because=request.POST.get("because", ""),
     )
@@ -130,7 +129,7 @@ def order_move(request: HttpRequest, order_id: int) -> HttpResponse:
 @signed_in("respond.sign", "respond.view")
 def my_orders(request: HttpRequest) -> HttpResponse:
     """What this viewer has to sign for and to report done, on a phone as on a desk."""
-    viewer = _viewer(request)
+    viewer = viewer_of(request)
     return render(
         request,
         "respond/my_orders.html",
@@ -153,8 +152,3 @@ def _hours(text: str) -> timedelta:
             zh=f"时限“{text}”小时不合理；请填写0.5至720。",
         )
     return timedelta(hours=hours)
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    """Who asks, as the middleware found out."""
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import streets
 from citywatch.city.sense import queries, services
 from citywatch.city.sense.definitions.card import diseases_on
@@ -45,7 +45,7 @@ _DEFAULTS = {
 @signed_in("sense.submit")
 def home(request: HttpRequest) -> HttpResponse:
     """Big tiles of the site's own forms, today's reports, zero-reports in one tap, and what the site owes."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     today = clock.day_of(now)
     sites = queries.my_sites(viewer)
     ids = {site.place.id for site in sites}
@@ -78,7 +78,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @signed_in("sense.submit")
 def form(request: HttpRequest, code: str) -> HttpResponse:
     """One report on a phone: what must be filled in first, the rest folded away."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     asked = form_named(code)
     site = _site(request, viewer, asked)
     if request.method != "POST":
@@ -107,7 +107,7 @@ def form(request: HttpRequest, code: str) -> HttpResponse:
 @signed_in("sense.submit")
 def done(request: HttpRequest, receipt_id: int) -> HttpResponse:
     """The receipt: what arrived and what became of it."""
-    rows = Receipt.objects.visible_to(request.viewer).select_related("place")  # type: ignore[attr-defined]
+    rows = Receipt.objects.visible_to(viewer_of(request)).select_related("place")
     receipt = cast("Receipt", rows.pick_one(receipt_id))
     waiting = list(receipt.quarantine.filter(settled_at__isnull=True))
     asked = BY_CODE.get(receipt.form)
@@ -118,7 +118,7 @@ def done(request: HttpRequest, receipt_id: int) -> HttpResponse:
 @signed_in("sense.submit")
 def zero(request: HttpRequest) -> HttpResponse:
     """One tap: nothing to report."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     site = services.site_named(request.POST.get("site", ""), by=viewer)
     services.zero_report(
         site, stream=request.POST.get("stream", ""), day=request.POST.get("day", ""), by=viewer, at=now
@@ -130,7 +130,7 @@ def zero(request: HttpRequest) -> HttpResponse:
 @signed_in("sense.view")
 def coverage(request: HttpRequest) -> HttpResponse:
     """Who reported a day and who is silent, by district and by site."""
-    viewer = request.viewer  # type: ignore[attr-defined]
+    viewer = viewer_of(request)
     day = _day(request.GET.get("day", ""))
     found = queries.coverage(viewer, day)
     context = {
@@ -149,7 +149,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
 @signed_in("sense.view")
 def holds(request: HttpRequest) -> HttpResponse:
     """Who waits at a fever clinic for a result, and whose wait just ended."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     held, ended = queries.open_holds(viewer), queries.ended_holds(viewer, since=now - timedelta(days=1))
     names = masked_identities({hold.person_id for hold in (*held, *ended)}, by=viewer)
     context = {
@@ -163,7 +163,7 @@ def holds(request: HttpRequest) -> HttpResponse:
 @signed_in("receipt.view")
 def quarantine(request: HttpRequest) -> HttpResponse:
     """Rows that arrived and could not be stored, each with its reason."""
-    viewer = request.viewer  # type: ignore[attr-defined]
+    viewer = viewer_of(request)
     rows = [
         (row, _title(row.receipt.form, ""), viewer.may("sense.submit", row.place.path))
         for row in queries.quarantined(viewer)
@@ -175,7 +175,7 @@ def quarantine(request: HttpRequest) -> HttpResponse:
 @signed_in("sense.submit")
 def settle(request: HttpRequest, row_id: int) -> HttpResponse:
     """Mend a row and send it as a new message, or drop it with a reason."""
-    viewer, now = request.viewer, clock.now()  # type: ignore[attr-defined]
+    viewer, now = viewer_of(request), clock.now()
     if request.method == "POST" and request.POST.get("move") == "drop":
         services.drop(row_id, because=request.POST.get("because", ""), by=viewer, at=now)
         return redirect("sense:quarantine")
@@ -228,7 +228,7 @@ def _form_page(
     context = {
         "asked": asked,
         "site": site,
-        "sites": [one for one in queries.my_sites(request.viewer) if asked.stream in one.streams],  # type: ignore[attr-defined]
+        "sites": [one for one in queries.my_sites(viewer_of(request)) if asked.stream in one.streams],
         "first": first,
         "rest": [field for field in fields if field not in first],
         "problems": problems,

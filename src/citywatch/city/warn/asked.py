@@ -12,11 +12,6 @@ KEYS = {"close": "c", "watch": "w", "verify": "v", "merge": "m"}
 _SEE_OTHER = 303
 
 
-def viewer_of(request: HttpRequest) -> Viewer:
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    return viewer
-
-
 def because_of(request: HttpRequest) -> str:
     """A remembered reason (the button pressed) or the text written beside it."""
     return (request.POST.get("quick") or request.POST.get("because") or "").strip()

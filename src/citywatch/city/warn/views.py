@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.warn import decisions, queries, rules, services
 from citywatch.city.warn import feedback as feedbacks
-from citywatch.city.warn.asked import KEYS, because_of, number_of, reasons_of, see_other, viewer_of
+from citywatch.city.warn.asked import KEYS, because_of, number_of, reasons_of, see_other
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 

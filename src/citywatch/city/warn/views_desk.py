@@ -18,10 +18,10 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import districts
 from citywatch.city.warn import desk, queries, rules, services, triage
-from citywatch.city.warn.asked import KEYS, because_of, number_of, reasons_of, see_other, viewer_of
+from citywatch.city.warn.asked import KEYS, because_of, number_of, reasons_of, see_other
 from citywatch.city.warn.types import Sought
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.jurisdiction.types import Viewer

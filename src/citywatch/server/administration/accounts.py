@@ -10,11 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from citywatch.city.registry import administering
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import place_by_code
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.server.accounts.confirming import confirmed
 
 ABILITY = administering.ACCOUNTS
@@ -46,7 +45,7 @@ def make(request: HttpRequest) -> HttpResponse:
     try:
         password = administering.make_account(
             username=given["username"], place=place_by_code(given["place"]), title_zh=given["title_zh"],
-            title_en=given["title_en"], by=_viewer(request), at=clock.now(),
+            title_en=given["title_en"], by=viewer_of(request), at=clock.now(),
         )  # fmt: skip
     except ValidationError as error:
         raise Refusal(
@@ -61,7 +60,7 @@ def make(request: HttpRequest) -> HttpResponse:
 @confirmed
 def change(request: HttpRequest, username: str) -> HttpResponse:
     """A new password, a second factor reset, failures forgiven, the account closed or opened again."""
-    by, at = _viewer(request), clock.now()
+    by, at = viewer_of(request), clock.now()
     because, verb = request.POST.get("because", ""), request.POST.get("verb", "")
     who = administering.one_of(by, ABILITY, username)
     if not because.strip():
@@ -81,7 +80,7 @@ def change(request: HttpRequest, username: str) -> HttpResponse:
 @confirmed
 def key(request: HttpRequest) -> HttpResponse:
     """Issue, rotate or revoke a machine key; a token stands on the page that answers, once."""
-    by, at, number = _viewer(request), clock.now(), request.POST.get("number", "")
+    by, at, number = viewer_of(request), clock.now(), request.POST.get("number", "")
     verb = request.POST.get("verb", "")
     if verb == "issue":
         name = request.POST.get("name", "").strip()[:80] or "-"
@@ -98,7 +97,7 @@ def key(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, told: tuple[str, str] | None = None) -> HttpResponse:
-    by = _viewer(request)
+    by = viewer_of(request)
     people = list(administering.staff(by, ABILITY))
     careful = set(
         Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
@@ -112,7 +111,3 @@ def _page(request: HttpRequest, told: tuple[str, str] | None = None) -> HttpResp
         "told": told,
     }
     return render(request, "administration/accounts.html", context)
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

@@ -8,14 +8,13 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import city_place
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, Account
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.vault import services as vault
 from citywatch.mechanisms.vault.seen import Look, who_saw
@@ -48,7 +47,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 @confirmed
 def looks(request: HttpRequest) -> HttpResponse:
     """Who was shown the person with this number, or this ID number (which never stands in an address)."""
-    given, at, by = request.POST.get("person", "").strip().upper(), clock.now(), _viewer(request)
+    given, at, by = request.POST.get("person", "").strip().upper(), clock.now(), viewer_of(request)
     number = int(given) if given.isdecimal() and len(given) < 15 else vault.find(id_number=given)
     if number is None:
         journal.record("vault.looks_sought", place=city_place(), by=by, at=at)
@@ -58,7 +57,7 @@ def looks(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, found: list[Look] | None = None) -> HttpResponse:
     group = request.GET.get("group", "")
-    rows = Entry.objects.visible_to(_viewer(request)).select_related("place").order_by("-at", "-pk")
+    rows = Entry.objects.visible_to(viewer_of(request)).select_related("place").order_by("-at", "-pk")
     _, prefix = GROUPS.get(group, GROUPS["rights"])
     page = Paginator(rows.filter(kind__startswith=prefix), PER_PAGE).get_page(request.GET.get("page"))
     entries = list(page.object_list)
@@ -78,7 +77,3 @@ def _page(request: HttpRequest, found: list[Look] | None = None) -> HttpResponse
 def _name(actor: str, names: dict[int, str]) -> str:
     number = actor.removeprefix("account:")
     return names.get(int(number), actor) if actor.startswith("account:") else actor
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

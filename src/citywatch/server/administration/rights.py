@@ -9,12 +9,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from citywatch.city.registry import administering, services
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import place_by_code
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
 from citywatch.mechanisms.jurisdiction.models import Role
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.server.accounts.confirming import confirmed
 
 ABILITY = administering.RIGHTS
@@ -24,7 +23,7 @@ ABILITY = administering.RIGHTS
 @signed_in(ABILITY)
 def rights(request: HttpRequest) -> HttpResponse:
     """Every account with what it may do, and the roles."""
-    by, at = _viewer(request), clock.now()
+    by, at = viewer_of(request), clock.now()
     people = [
         (one, list(services.grants_in_force(one.account, at=at)))
         for one in administering.staff(by, ABILITY)
@@ -42,7 +41,7 @@ def rights(request: HttpRequest) -> HttpResponse:
 @confirmed
 def give(request: HttpRequest, username: str) -> HttpResponse:
     """Give somebody a role over a place."""
-    by, at = _viewer(request), clock.now()
+    by, at = viewer_of(request), clock.now()
     administering.give_role(
         administering.one_of(by, ABILITY, username),
         role=request.POST.get("role", ""),
@@ -61,7 +60,7 @@ def give(request: HttpRequest, username: str) -> HttpResponse:
 @confirmed
 def take(request: HttpRequest, username: str) -> HttpResponse:
     """Take a role away."""
-    by, at, number = _viewer(request), clock.now(), request.POST.get("grant", "")
+    by, at, number = viewer_of(request), clock.now(), request.POST.get("grant", "")
     if not number.isdecimal():
         raise NotFound("This right is gone already.", zh="该授权已不存在。")
     administering.take_role(
@@ -82,7 +81,3 @@ def _until(given: str) -> datetime | None:
         raise Refusal(
             "The last day is no date; choose one like 2026-12-31.", zh="截止日期格式不正确；示例：2026-12-31。"
         ) from None
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]

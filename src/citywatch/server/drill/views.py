@@ -9,11 +9,10 @@ from django.urls import path
 from django.views.decorators.http import require_POST, require_safe
 
 from citywatch.city.registry import queries as registry
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
-from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.server.drill import exercise, launching
 from citywatch.server.drill.after_action import Sheet
 from citywatch.server.drill.after_action import sheet as judge
@@ -42,7 +41,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """Start a drill in a system of its own."""
     if settings.DRILL:
         raise Refusal("This system is a drill itself; start another from the city's own.", zh="本系统即为演练系统。")
-    launching.start(request.POST.get("scenario", ""), speed=_speed(request), by=_viewer(request), at=clock.now())
+    launching.start(request.POST.get("scenario", ""), speed=_speed(request), by=viewer_of(request), at=clock.now())
     return redirect("drill:home")
 
 
@@ -52,7 +51,7 @@ def pace(request: HttpRequest) -> HttpResponse:
     """Let city time run faster or slower from now on."""
     told = exercise.set_speed(Path(settings.HOME), _speed(request))
     journal.record(
-        "drill.speed_changed", place=registry.city_place(), by=_viewer(request), at=clock.now(), speed=told.speed
+        "drill.speed_changed", place=registry.city_place(), by=viewer_of(request), at=clock.now(), speed=told.speed
     )
     return redirect("drill:home")
 
@@ -63,7 +62,7 @@ def end(request: HttpRequest) -> HttpResponse:
     """End the drill; its time stands, and the sheet may be read."""
     at = clock.now()
     exercise.end(Path(settings.HOME), at=at)
-    journal.record("drill.ended", place=registry.city_place(), by=_viewer(request), at=at)
+    journal.record("drill.ended", place=registry.city_place(), by=viewer_of(request), at=at)
     return redirect("drill:sheet")
 
 
@@ -95,10 +94,6 @@ def _speed(request: HttpRequest) -> float:
         return float(request.POST.get("speed", "1"))
     except ValueError:
         raise Refusal("The speed is no number; choose one of the list.", zh="倍速不是数字；请从列表中选择。") from None
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]
 
 
 urlpatterns = [

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.interop.tables.watermark import marked
 from citywatch.interop.tables.write import xlsx_bytes
 from citywatch.mechanisms import clock
@@ -33,7 +33,7 @@ _TAKEN_BY = Label("导出标识", "Taken by")
 @signed_in("export.take", "export.approve")
 def home(request: HttpRequest) -> HttpResponse:
     """What can be exported, what one asked for, and what waits for one's agreement."""
-    viewer, at = _viewer(request), clock.now()
+    viewer, at = viewer_of(request), clock.now()
     context = {
         "kinds": [one for one in KINDS.values() if viewer.may_anywhere(one.ability)],
         "own": [(one, KINDS[one.kind].title) for one in exporting.own(_account(request), at)],
@@ -48,7 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @signed_in("export.take")
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask for a list, saying what for."""
-    viewer, kind = _viewer(request), _kind(request.POST.get("kind", ""), _viewer(request))
+    viewer, kind = viewer_of(request), _kind(request.POST.get("kind", ""), viewer_of(request))
     made = exporting.ask(
         kind.code, kind.fill(viewer).size, account=_account(request), place=_place(viewer), by=viewer, at=clock.now(),
         because=request.POST.get("because", "")[:500],
@@ -63,7 +63,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 @confirmed
 def approve(request: HttpRequest) -> HttpResponse:
     """Agree to somebody else's export."""
-    exporting.approve(_number(request), by=_viewer(request), at=clock.now())
+    exporting.approve(_number(request), by=viewer_of(request), at=clock.now())
     messages.success(request, gettext("Done; it is on record."))
     return redirect("exports:home")
 
@@ -74,7 +74,7 @@ def approve(request: HttpRequest) -> HttpResponse:
 @confirmed
 def take(request: HttpRequest) -> HttpResponse:
     """The list as a file, once, marked as this person's."""
-    viewer, account = _viewer(request), _account(request)
+    viewer, account = viewer_of(request), _account(request)
     asked = Export.objects.filter(pk=_number(request), account=account).first()
     kind = _kind(asked.kind if asked else "", viewer)
     sheet = kind.fill(viewer)
@@ -117,10 +117,6 @@ def _number(request: HttpRequest) -> int:
 
 def _account(request: HttpRequest) -> Account:
     return request.user  # type: ignore[return-value]
-
-
-def _viewer(request: HttpRequest) -> Viewer:
-    return request.viewer  # type: ignore[attr-defined, no-any-return]
 
 
 urlpatterns = [

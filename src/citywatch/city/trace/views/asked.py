@@ -7,18 +7,13 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from citywatch.city.registry.access import viewer_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.clock import SHANGHAI
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
 PER_PAGE = 50
-
-
-def viewer_of(request: HttpRequest) -> Viewer:
-    """Who is asking."""
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined]
-    return viewer
 
 
 class Told(TypedDict):

@@ -8,10 +8,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from citywatch.city.registry import reference
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import districts
 from citywatch.city.trace import queries, rules, services
-from citywatch.city.trace.views.asked import moment, numbers, to, told, viewer_of
+from citywatch.city.trace.views.asked import moment, numbers, to, told
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label

@@ -7,10 +7,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import districts
 from citywatch.city.trace import queries, rules, services
-from citywatch.city.trace.views.asked import PER_PAGE, back, numbers, told, viewer_of
+from citywatch.city.trace.views.asked import PER_PAGE, back, numbers, told
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.trace import interview_form, queries, rules, services
-from citywatch.city.trace.views.asked import moment, to, viewer_of
+from citywatch.city.trace.views.asked import moment, to
 from citywatch.city.trace.views.cases import occupations, rule_of
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal

@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from citywatch.city.registry.access import signed_in
+from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.trace import queries, rules, services
 from citywatch.city.trace.types import RankedPlace
-from citywatch.city.trace.views.asked import PER_PAGE, number, numbers, to, told, viewer_of
+from citywatch.city.trace.views.asked import PER_PAGE, number, numbers, to, told
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.lifecycle.services import clock_rule
 
