@@ -19,6 +19,7 @@ from citywatch.city.respond import queries as respond
 from citywatch.city.trace import queries as trace
 from citywatch.city.warn import desk
 from citywatch.city.warn import queries as warn
+from citywatch.city.warn.types import Sought
 from citywatch.eventlog.expressions import table
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.forms.models import Submission
@@ -152,7 +153,7 @@ def test_the_first_outbreak_from_signal_to_signed_order(city):  # noqa: PLR0915 
     duty, commander, district, press = (signed_in(name) for name in ("duty", "commander", "district", "press"))
 
     # The desk: one red proposal on top, its half-hour clock running.
-    (red, *_), _ = desk.inbox(viewer("duty"), level="red").rows, None
+    (red, *_), _ = desk.inbox(viewer("duty"), Sought(level="red")).rows, None
     inbox = duty.get(reverse("warn:inbox")).content.decode()
     assert str(red.facts.place.zh) in inbox
     assert red.facts.first_positive_at == of.first_positive

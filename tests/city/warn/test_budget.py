@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from citywatch.city.warn import detectors
+from citywatch.city.warn import judging
+from citywatch.city.warn.chances import dispersion
 from citywatch.city.warn.counting import Counted
-from citywatch.city.warn.detectors import DETECTORS, SCHOOL, dispersion, findings, judge, settings_on, told
+from citywatch.city.warn.detectors import DETECTORS, SCHOOL, settings_on
+from citywatch.city.warn.judging import findings, judge, told
 from citywatch.city.warn.rules import rules_on
 from citywatch.city.warn.types import Decision, Finding, Ground, SeriesKey
 from citywatch.science.detect.catalogue import METHODS
@@ -71,7 +73,7 @@ def test_passing_over_what_cannot_alarm_changes_nothing_but_the_work(monkeypatch
     counts[[10, 20, 30], -1] = [6, 9, 4]
     grid = replace(streets(counts), level="site", keys=[SeriesKey("symptom", "rash", "site", n) for n in range(3000)])
     whole = seen(grid)
-    monkeypatch.setattr(detectors, "_SAMPLE", 300)
+    monkeypatch.setattr(judging, "_SAMPLE", 300)
 
     assert [(f.key, f.look) for f in seen(grid)] == [(f.key, f.look) for f in whole]
     assert {20} <= {f.key.place_id for f in whole}

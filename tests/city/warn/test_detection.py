@@ -7,8 +7,8 @@ import pytest
 from tests.city.reports import message, symptom
 from tests.city.warn.conftest import CLINIC, HOSPITAL, PHARMACY, TODAY
 
+from citywatch.city.warn.chances import chance_of
 from citywatch.city.warn.counting import count
-from citywatch.city.warn.detectors import chance_of
 from citywatch.city.warn.models import Run, Signal
 from citywatch.city.warn.rules import rules_on, single_case_diseases
 from citywatch.city.warn.services import look, watch

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from citywatch.city.warn.counting import Counted
-from citywatch.city.warn.detectors import findings, settings_on, told
+from citywatch.city.warn.detectors import settings_on
 from citywatch.city.warn.hindsight import Episodes, first_near, merged, overlapping, told_over
+from citywatch.city.warn.judging import findings, told
 from citywatch.city.warn.rules import rules_on
 from citywatch.city.warn.types import Ground, SeriesKey
 

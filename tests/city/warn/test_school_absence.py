@@ -11,8 +11,9 @@ from citywatch.city.sense import queries
 from citywatch.city.sense import services as sense
 from citywatch.city.sense.types import ClassDay
 from citywatch.city.warn.counting import Counted
-from citywatch.city.warn.detectors import SCHOOL, findings, told
+from citywatch.city.warn.detectors import SCHOOL
 from citywatch.city.warn.facts import reason_for
+from citywatch.city.warn.judging import findings, told
 from citywatch.city.warn.models import Proposal, Signal
 from citywatch.city.warn.rules import rules_on
 from citywatch.city.warn.services import watch

@@ -183,7 +183,7 @@ def test_the_inbox_is_asked_by_level_district_cause_stream_and_place(viewers, pr
     duty = viewers["duty_officer"]
 
     def numbers(**asked):
-        return {line.facts.id for line in desk.inbox(duty, sought=Sought(**asked)).rows}
+        return {line.facts.id for line in desk.inbox(duty, Sought(**asked)).rows}
 
     assert numbers(level="orange") == {cough.pk}
     assert numbers(district="110106") == {fever.pk, cough.pk}

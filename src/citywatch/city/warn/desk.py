@@ -13,6 +13,7 @@ from citywatch.city.registry.queries import city_place, place_facts
 from citywatch.city.warn import facts, rules, wording
 from citywatch.city.warn.counting import Counted, count_series
 from citywatch.city.warn.facts import key_of
+from citywatch.city.warn.gathering import OPEN
 from citywatch.city.warn.models import DeskView, HealthEvent, Proposal, Signal
 from citywatch.city.warn.types import InboxPage, InboxRow, ProposalFacts, Sought
 from citywatch.mechanisms.errors import Refusal
@@ -22,7 +23,6 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 
-OPEN = ("new", "watched")
 STATES: Mapping[str, tuple[str, ...]] = {
     "open": OPEN,
     "new": ("new",),
@@ -40,19 +40,15 @@ _SPARK_DAYS = 21
 _ON_MAP = 300
 
 
-def inbox(
-    viewer: Viewer, *, at: datetime | None = None, sought: Sought | None = None, state: str = "open", level: str = "",
-    page: int = 1,
-) -> InboxPage:  # fmt: skip
-    """One page of proposals, what hurts first: the gravest level, then the clock that ends first, then strength.
+def inbox(viewer: Viewer, sought: Sought | None = None, *, at: datetime | None = None, page: int = 1) -> InboxPage:
+    """One page of what is sought, what hurts first: the gravest level, then the clock that ends first, then strength.
 
-    `sought` says everything a person can ask for; `state` and `level` are the short way. With `at`, each line carries
-    three weeks of its strongest series, counted as known then.
+    With `at`, each line carries three weeks of its strongest series, counted as known then.
     """
-    shown = Paginator(_ranked(_sought(viewer, sought or Sought(state=state, level=level))), PER_PAGE).get_page(page)
+    shown = Paginator(_ranked(_sought(viewer, sought or Sought())), PER_PAGE).get_page(page)
     rows = list(shown.object_list)
-    told = facts_of(rows)
     clocks = running_clocks(rows)
+    told = facts_of(rows, clocks)
     sparks = _sparks(rows, at=at) if at else {}
     lines = tuple(
         InboxRow(told[row.pk], clocks.get(row.pk), tuple(row.moves_for(viewer)), sparks.get(row.pk, ())) for row in rows
@@ -158,14 +154,14 @@ def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
     return ranked
 
 
-def facts_of(rows: Collection[Proposal]) -> dict[int, ProposalFacts]:
-    """The facts of many proposals in a handful of questions."""
+def facts_of(rows: Collection[Proposal], clocks: Mapping[int, Clock] | None = None) -> dict[int, ProposalFacts]:
+    """The facts of many proposals in a handful of questions; `clocks` are their `running_clocks`, where known."""
     ids = [row.pk for row in rows]
     signals: dict[int, list[Signal]] = defaultdict(list)
     for signal in Signal.objects.filter(proposal__in=ids).select_related("place").order_by("pk"):
         signals[signal.proposal_id].append(signal)
     event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
-    clocks = running_clocks(rows)
+    clocks = running_clocks(rows) if clocks is None else clocks
     return {
         row.pk: facts.proposal_facts(
             row, signals=signals[row.pk], clock=clocks.get(row.pk), event_id=event_ids.get(row.pk)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from citywatch.city.warn.counting import Counted
-from citywatch.city.warn.detectors import Detector, Verdict, judge, told
+from citywatch.city.warn.detectors import Detector
+from citywatch.city.warn.judging import Verdict, judge, told
 from citywatch.city.warn.rules import HISTORY_DAYS, Rules
 from citywatch.city.warn.types import Finding, Ground, SeriesKey
 

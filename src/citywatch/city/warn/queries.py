@@ -14,8 +14,9 @@ from citywatch.city.registry.queries import place_facts
 from citywatch.city.warn import facts, rules
 from citywatch.city.warn.counting import count_series, sites, watch_decisions
 from citywatch.city.warn.desk import BY_STREET, facts_of, numbers
-from citywatch.city.warn.detectors import judge, settings_on
+from citywatch.city.warn.detectors import settings_on
 from citywatch.city.warn.facts import label_of, reason_for, signal_facts
+from citywatch.city.warn.judging import judge
 from citywatch.city.warn.models import HealthEvent, Proposal, Run, Signal
 from citywatch.city.warn.types import (
     EventFacts,

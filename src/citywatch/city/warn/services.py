@@ -9,9 +9,10 @@ from django.db import transaction
 from citywatch.city.registry.queries import city_place
 from citywatch.city.warn import rules, wording
 from citywatch.city.warn.counting import count_all, digest_of, watch_decisions
-from citywatch.city.warn.detectors import findings, settings_on, told
+from citywatch.city.warn.detectors import settings_on
 from citywatch.city.warn.facts import label_of, reason_for
 from citywatch.city.warn.gathering import OPEN, ground_of, raise_level, record_findings
+from citywatch.city.warn.judging import findings, told
 from citywatch.city.warn.models import Alert, HealthEvent, Proposal, Run
 from citywatch.city.warn.types import Evidence, Finding, Level, RunFacts
 from citywatch.eventlog.segments import Version

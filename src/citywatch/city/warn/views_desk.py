@@ -79,7 +79,9 @@ def answer(request: HttpRequest) -> HttpResponse:
     if move == "verify" and len(marked) == 1:
         event_id = services.verify(marked[0], by=viewer, at=at, because=because)
         messages.success(request, gettext("Verified; the event is open."))
-        return _go(request, reverse("warn:event", args=[event_id]))
+        if getattr(request, "htmx", False):
+            return HttpResponse(headers={"HX-Redirect": reverse("warn:event", args=[event_id])})
+        return see_other("warn:event", event_id)
     undo: list[int] = []
     if move == "merge":
         number = triage.merge_into(current or marked[0], marked, by=viewer, at=at, because=because)
@@ -170,7 +172,7 @@ def _lines(request: HttpRequest, viewer: Viewer) -> dict[str, object]:
     sought = Sought.read(request.GET)
     page = number_of(request.GET.get("page"), 1)
     return {
-        "inbox": desk.inbox(viewer, at=clock.now(), sought=sought, page=page),
+        "inbox": desk.inbox(viewer, sought, at=clock.now(), page=page),
         "sought": sought,
         "query": urlencode(sought.query()),
         "map": desk.on_the_map(viewer, sought),
@@ -186,14 +188,6 @@ def _said(request: HttpRequest, said: str, *, undo: list[int] | None = None) -> 
         return render(request, "warn/desk_lines.html", context)
     messages.success(request, said)
     return see_other("warn:inbox", query=request.GET.urlencode())
-
-
-def _go(request: HttpRequest, address: str) -> HttpResponse:
-    if getattr(request, "htmx", False):
-        return HttpResponse(headers={"HX-Redirect": address})
-    answer = HttpResponse(status=303)
-    answer.headers["Location"] = address
-    return answer
 
 
 def _states() -> list[tuple[str, str]]:

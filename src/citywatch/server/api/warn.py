@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema, Status
 from citywatch.city.warn import decisions, desk, queries, services
 from citywatch.city.warn import feedback as feedbacks
 from citywatch.city.warn.feedback import Share, Tally
-from citywatch.city.warn.types import EventFacts, ProposalFacts, SignalFacts
+from citywatch.city.warn.types import EventFacts, ProposalFacts, SignalFacts, Sought
 from citywatch.interop.tables.write import Cell, csv_bytes
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.labels import Label
@@ -309,7 +309,7 @@ class Made(Schema):
 @router.get("/proposals", response=ProposalsOut)
 def proposals(request: HttpRequest, state: str = "open", level: str = "", page: int = 1) -> dict[str, object]:
     """List proposals, what hurts first."""
-    found = desk.inbox(asker(request, "warn.view"), state=state, level=level, page=page)
+    found = desk.inbox(asker(request, "warn.view"), Sought(state=state, level=level), page=page)
     return {
         "proposals": [_proposal(row.facts) for row in found.rows],
         "page": found.number,

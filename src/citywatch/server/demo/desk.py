@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from citywatch.city.warn import desk as warn_desk
 from citywatch.city.warn import services as warn
+from citywatch.city.warn.types import Sought
 from citywatch.mechanisms.jurisdiction.models import Account
 from citywatch.mechanisms.jurisdiction.services import viewer_for
 
@@ -25,7 +26,7 @@ def answer(*, street_code: str, close_watch_from: datetime, at: datetime) -> int
     """Answer what has waited two hours; the street of the story is watched rather than closed as the story nears."""
     viewer = viewer_for(Account.objects.get(username="duty"), at=at)
     answered = 0
-    for row in warn_desk.inbox(viewer, state="new").rows:
+    for row in warn_desk.inbox(viewer, Sought(state="new")).rows:
         facts = row.facts
         if facts.level == "red" or facts.opened_at > at - AFTER:
             continue

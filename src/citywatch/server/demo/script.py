@@ -16,6 +16,7 @@ from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
 from citywatch.city.warn import desk as warn_desk
 from citywatch.city.warn import queries as warn_queries
 from citywatch.city.warn import services as warn
+from citywatch.city.warn.types import Sought
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.services import machine
@@ -93,7 +94,7 @@ def _first_steps(script: Viewer, *, role: str, at: datetime) -> None:
                 "First verify the red proposal on the duty desk; the script waits for you.",
                 zh="请先在预警研判页核实红色预警提议；演示会等您完成这一步。",
             )
-        red = warn_desk.inbox(script, level="red").rows
+        red = warn_desk.inbox(script, Sought(level="red")).rows
         if not red:
             return
         warn.verify(red[0].facts.id, by=script, at=at, because="实验室阳性，已电话核实")

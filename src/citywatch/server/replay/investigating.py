@@ -15,6 +15,7 @@ from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
 from citywatch.city.warn import desk as warn_desk
 from citywatch.city.warn import queries as warn_queries
 from citywatch.city.warn import services as warn
+from citywatch.city.warn.types import Sought
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
@@ -56,7 +57,7 @@ class Investigators:
         self._waiting = [one for one in self._waiting if not self._interview(one, by, at)]
 
     def _verify(self, by: Viewer, at: datetime) -> None:
-        for row in warn_desk.inbox(by, level="red").rows:
+        for row in warn_desk.inbox(by, Sought(level="red")).rows:
             if (row.facts.first_positive_at or row.facts.opened_at) <= at - VERIFIES_AFTER:
                 warn.verify(row.facts.id, by=by, at=at, because="实验室阳性，已电话核实")
         for event in warn_queries.open_events(by):
