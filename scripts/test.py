@@ -22,6 +22,8 @@ ON_ONE = [
     *(f"tests/server/test_{name}.py" for name in ("environment", "front", "serve", "simulation", "words")),
     *(f"tests/city/warn/test_{name}.py" for name in ("budget", "quiet_city")),
 ]
+# A JVM that lives for minutes spends them compiling itself; its first compiler is enough.
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 ON_BOTH = ["tests/mechanisms", "tests/city", "tests/server", "tests/stories", "tests/architecture"]
 
 
@@ -45,7 +47,12 @@ def main() -> int:
             parts["Browser"] = side_by_side.submit(_told, ["tests/browser"], marks="browser", workers="0")
         if present["spark"]:
             parts["Spark"] = side_by_side.submit(
-                _told, ON_SPARK, marks="not browser", workers="0", CITYWATCH_TEST_SPARK="1"
+                _told,
+                ON_SPARK,
+                marks="not browser",
+                workers="0",
+                CITYWATCH_TEST_SPARK="1",
+                JDK_JAVA_OPTIONS=SHORT_LIVED,
             )
         for name, part in parts.items():
             code, said = part.result()
@@ -91,6 +98,7 @@ def _pytest(paths: list[str], *, marks: str, workers: str = "2", out: int | None
         "--durations=15",
         "--dist",
         "loadfile",
+        "--no-loadscope-reorder",  # as collected: tests/conftest.py puts the longest first
         *paths,
     ]
     # Many tests start the command as a process of its own, and compiling every module anew costs each two seconds.
