@@ -1,7 +1,10 @@
 """Many messages at once leave the rows that one after the other would have left."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
+from time import sleep
 
 import pytest
 from django.db import connection, transaction
@@ -10,8 +13,9 @@ from tests.city.reports import card, fever, id_number, message, result, sale, sy
 from tests.conftest import NOON
 
 from citywatch.mechanisms.errors import Conflict, NotAllowed, Refusal
+from citywatch.mechanisms.forms import together
 from citywatch.mechanisms.forms.models import Submission
-from citywatch.mechanisms.forms.services import submit_message, submit_messages
+from citywatch.mechanisms.forms.services import decode_json, submit_message, submit_messages
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.journal.services import first_broken
 from citywatch.mechanisms.jurisdiction.models import Place
@@ -198,3 +202,86 @@ def test_one_that_is_refused_leaves_nothing_of_the_others(ordinary, post, spoil,
 
     assert not Receipt.objects.exists()
     assert not Entry.objects.filter(kind__startswith="submitted.").exists()
+
+
+def arrived_together(messages):
+    waiting = [together.Waiting(one) for one in messages]
+    together.store_group(waiting)
+    return waiting
+
+
+@pytest.mark.parametrize("which", ["ordinary", "intertwined", "disputed", "repeated"])
+def test_those_that_arrive_at_the_same_time_are_answered_as_if_they_had_come_in_turn(request, which):
+    messages = request.getfixturevalue(which)
+    told, left = one_by_one(messages)
+
+    waiting = arrived_together(messages)
+
+    assert [outcome_of(one.outcome) for one in waiting] == told
+    now = held()
+    assert {part: now[part] for part in left} == left
+    assert first_broken() is None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "refusal"),
+    [
+        (lambda post: post(CENTRE, REGISTRATION, symptom(31), key="m-0400"), Conflict),
+        (lambda post: post(CENTRE, REGISTRATION, symptom(31), "no row"), Refusal),
+    ],
+)
+def test_one_that_is_refused_takes_nobody_with_it_and_its_bytes_stay(ordinary, post, spoil, refusal):
+    spoil(post)
+
+    *others, last = arrived_together(post.messages)
+
+    assert all(one.outcome and one.fault is None for one in others)
+    assert isinstance(last.fault, refusal)
+    assert last.outcome is None
+    assert Receipt.objects.filter(state="processed").count() == len(others)
+    assert Receipt.objects.filter(state="refused").count() == 1
+
+
+def test_the_bytes_of_all_are_kept_before_a_row_is_read(ordinary, monkeypatch):
+    there = []
+
+    def look(body):
+        there.append(Receipt.objects.count())
+        return decode_json(body)
+
+    arrived_together([replace(one, decode=look) for one in ordinary])
+
+    assert there == [len(ordinary)] * len(ordinary)
+
+
+def test_inside_a_transaction_of_the_caller_a_message_waits_for_nobody(ordinary, monkeypatch):
+    monkeypatch.setattr(together, "store_group", None)
+
+    outcome = together.submit_with_others(ordinary[0])
+
+    assert len(outcome.stored) == outcome.rows
+
+
+def test_who_arrives_while_others_are_stored_goes_with_the_next_group_and_hears_of_their_own(ordinary, monkeypatch):
+    groups, first_is_in, may_end = [], Event(), Event()
+
+    def slowly(group):
+        groups.append([one.message.message_id for one in group])
+        if len(groups) == 1:
+            first_is_in.set()
+            may_end.wait(10)
+        for one in group:
+            one.fault = Conflict(one.message.message_id, zh="")
+
+    monkeypatch.setattr(together, "store_group", slowly)
+    with ThreadPoolExecutor(len(ordinary)) as senders:
+        asked = {senders.submit(together.submit_with_others, ordinary[0]): ordinary[0]}
+        assert first_is_in.wait(10)
+        asked |= {senders.submit(together.submit_with_others, one): one for one in ordinary[1:]}
+        while len(together._line) < len(ordinary) - 1:
+            sleep(0.01)
+        may_end.set()
+        heard = {one.message_id: str(answer.exception(10)) for answer, one in asked.items()}
+
+    assert [len(group) for group in groups] == [1, len(ordinary) - 1]
+    assert all(number == said for number, said in heard.items())

@@ -12,7 +12,8 @@ from citywatch.city.sense import services as sense
 from citywatch.city.sense import streams
 from citywatch.interop.tables.read import read_table
 from citywatch.mechanisms.errors import NotFound, Refusal
-from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json, submit_message
+from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json
+from citywatch.mechanisms.forms.together import submit_with_others
 from citywatch.mechanisms.forms.types import Form, Problem, Row
 from citywatch.mechanisms.labels import Label
 
@@ -43,7 +44,7 @@ def form(code: str) -> Form:
 
 def submit(form_code: str, body: bytes, **sent: Unpack[Sent]) -> Outcome:
     """Hand a message to the area whose form it is, decoded as its channel says."""
-    return submit_message(message(form_code, body, **sent))
+    return submit_with_others(message(form_code, body, **sent))
 
 
 def message(form_code: str, body: bytes, **sent: Unpack[Sent]) -> Message:

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from citywatch.city.lab.definitions import form
 from citywatch.city.lab.models import Sample
-from citywatch.mechanisms.forms import services as forms
 from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json
+from citywatch.mechanisms.forms.together import submit_with_others
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place, must
@@ -21,7 +21,7 @@ CLOCK = "pcr-clinic"
 
 def submit(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Outcome:
     """Receive results from a laboratory; only who holds `lab.result` there may send them."""
-    return forms.submit_message(message(form_code, body, decode, **sent))
+    return submit_with_others(message(form_code, body, decode, **sent))
 
 
 def message(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Message:

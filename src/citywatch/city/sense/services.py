@@ -17,6 +17,7 @@ from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms import services as forms
 from citywatch.mechanisms.forms.models import Submission
 from citywatch.mechanisms.forms.services import Decode, Message, Outcome, Sent, decode_json
+from citywatch.mechanisms.forms.together import submit_with_others
 from citywatch.mechanisms.forms.types import Form
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.reacting import fault_of
@@ -39,7 +40,7 @@ def submit(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Un
 
     Page, API, file and replay all end here. A repeat of the same message stores nothing and answers as the first time.
     """
-    return forms.submit_message(message(form_code, body, decode, **sent))
+    return submit_with_others(message(form_code, body, decode, **sent))
 
 
 def message(form_code: str, body: bytes, decode: Decode = decode_json, **sent: Unpack[Sent]) -> Message:

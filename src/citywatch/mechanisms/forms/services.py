@@ -47,6 +47,13 @@ class Message:
     by: Viewer
     at: datetime
 
+    @property
+    def arrived(self) -> receipts.Arrived:
+        """The message as the ledger of receipts takes it, unread."""
+        return receipts.Arrived(
+            self.body, self.source, self.message_id, self.channel, self.form.code, self.site, self.sent_at, self.at
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -81,7 +88,7 @@ def submit_message(message: Message) -> Outcome:
         at=message.at,
     )
     if not new and receipt.state == Receipt.State.PROCESSED:
-        return _outcome(receipt, repeat=True)
+        return outcome_of(receipt, repeat=True)
     return process(message.form, receipt, decode=message.decode, by=message.by, at=message.at)
 
 
@@ -104,21 +111,14 @@ def submit_messages(messages: Sequence[Message]) -> list[Outcome]:
 def _submit_together(messages: Sequence[Message]) -> list[Outcome]:
     for one in messages:
         must(one.by, "sense.submit", one.site)
-    taken = receipts.take_new(
-        [
-            receipts.Arrived(
-                one.body, one.source, one.message_id, one.channel, one.form.code, one.site, one.sent_at, one.at
-            )
-            for one in messages
-        ]
-    )
+    taken = receipts.take_new([one.arrived for one in messages])
     if taken is None:
         raise OneByOne
     ready = [
         Taken(one.form, receipt, one.decode(one.body), one.by, one.at)
         for one, receipt in zip(messages, taken, strict=True)
     ]
-    return [_outcome(receipt, stored=pks) for receipt, pks in zip(taken, storing.store(ready), strict=True)]
+    return [outcome_of(receipt, stored=pks) for receipt, pks in zip(taken, storing.store(ready), strict=True)]
 
 
 def process(form: Form, receipt: Receipt, *, decode: Decode, by: Viewer, at: datetime) -> Outcome:
@@ -139,12 +139,13 @@ def _process(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, a
     with transaction.atomic():
         held = Receipt.objects.select_for_update(of=("self",)).select_related("place").get(pk=receipt.pk)
         if held.state == Receipt.State.PROCESSED:
-            return _outcome(held, repeat=True)
+            return outcome_of(held, repeat=True)
         (stored,) = storing.store([Taken(form, held, rows, by, at)])
-        return _outcome(held, stored=stored)
+        return outcome_of(held, stored=stored)
 
 
-def _outcome(receipt: Receipt, *, stored: tuple[int, ...] | None = None, repeat: bool = False) -> Outcome:
+def outcome_of(receipt: Receipt, *, stored: tuple[int, ...] | None = None, repeat: bool = False) -> Outcome:
+    """What became of a receipt; `stored` are its submissions, where they are known."""
     if stored is None:
         stored = tuple(receipt.submissions.order_by("row").values_list("pk", flat=True))
     return Outcome(receipt.pk, receipt.rows, stored, receipt.duplicate, receipt.quarantined, repeat)
