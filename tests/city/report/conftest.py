@@ -72,3 +72,23 @@ def outbreak(happened, reported):
         reported(number, day=f"2020-06-{number + 3:02d}", count=2, hours=-24)
     reported(8, count=5, hours=-1)
     reported(9, stream="fever", place="110106018-H01", count=0, day="2020-06-10", hours=-2)
+
+
+@pytest.fixture
+def running(outbreak, viewers):
+    """A verified event with issued orders, a red proposal, and a source-lock clock that began eight hours ago."""
+    from citywatch.city.respond import reactions, services
+    from citywatch.city.respond.models import Incident
+    from citywatch.city.warn import services as warn
+    from citywatch.mechanisms.journal.models import Entry
+    from citywatch.mechanisms.lifecycle.services import start_clock
+
+    proposal = warn.raise_red(hazard="covid-19", sample_id=1, street_code="110106018", at=NOON)
+    warn.verify(proposal, by=viewers["duty_officer"], at=NOON, because="复核阳性")
+    reactions.propose_incident(Entry.objects.get(kind="warn.event_verified"))
+    incident = Incident.objects.get()
+    services.decide_level(incident.pk, "III", by=viewers["commander"], at=NOON, because="从严")
+    services.issue_orders(incident.pk, by=viewers["commander"], at=NOON - timedelta(minutes=40))
+    start_clock("source-lock", incident, at=NOON - timedelta(hours=8))
+    warn.raise_red(hazard="0200", sample_id=2, street_code="110102009", at=NOON)
+    return incident

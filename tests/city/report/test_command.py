@@ -1,32 +1,10 @@
 """The command screen: everything that runs, on one wall."""
 
-from datetime import timedelta
-
 import pytest
 from django.urls import reverse
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.usefixtures("at_noon")
-
-
-@pytest.fixture
-def running(outbreak, viewers):
-    """A verified event with issued orders, a red proposal, and a source-lock clock that began eight hours ago."""
-    from citywatch.city.respond import reactions, services
-    from citywatch.city.respond.models import Incident
-    from citywatch.city.warn import services as warn
-    from citywatch.mechanisms.journal.models import Entry
-    from citywatch.mechanisms.lifecycle.services import start_clock
-
-    proposal = warn.raise_red(hazard="covid-19", sample_id=1, street_code="110106018", at=NOON)
-    warn.verify(proposal, by=viewers["duty_officer"], at=NOON, because="复核阳性")
-    reactions.propose_incident(Entry.objects.get(kind="warn.event_verified"))
-    incident = Incident.objects.get()
-    services.decide_level(incident.pk, "III", by=viewers["commander"], at=NOON, because="从严")
-    services.issue_orders(incident.pk, by=viewers["commander"], at=NOON - timedelta(minutes=40))
-    start_clock("source-lock", incident, at=NOON - timedelta(hours=8))
-    warn.raise_red(hazard="0200", sample_id=2, street_code="110102009", at=NOON)
-    return incident
 
 
 @pytest.mark.parametrize("name", ["command", "command_live"])

@@ -49,8 +49,12 @@ def streets() -> list[Place]:
 
 def place_facts(ids: Collection[int] | None = None) -> dict[int, PlaceFacts]:
     """Facts of these places, or of all."""
-    above = dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
-    places = Place.objects.all() if ids is None else Place.objects.filter(pk__in=ids)
+    if ids is None:
+        places = list(Place.objects.all())
+        above = {place.code: place.pk for place in places if place.kind in {"district", "street"}}
+    else:
+        places = list(Place.objects.filter(pk__in=ids))
+        above = _areas() if places else {}
     return {place.pk: _facts(place, above) for place in places}
 
 
@@ -61,23 +65,29 @@ def place_facts_by_code() -> dict[str, PlaceFacts]:
 def institutions_reporting(stream: str | None = None) -> list[InstitutionFacts]:
     """The institutions that must send a stream (or any), by place code."""
     rows = Institution.objects.select_related("place").filter(valid_to__isnull=True).order_by("place__code")
-    above = dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
+    above = _areas()
     return [_institution(row, above) for row in rows if (stream in row.streams if stream else row.streams)]
+
+
+def streams_due() -> dict[int, tuple[str, ...]]:
+    """The streams that each institution must send, by the number of its place."""
+    rows = Institution.objects.filter(valid_to__isnull=True).order_by("place__code").values_list("place_id", "streams")
+    return {place: tuple(streams) for place, streams in rows if streams}
 
 
 def institution_at(place_id: int) -> InstitutionFacts | None:
     row = Institution.objects.select_related("place").filter(place_id=place_id).first()
-    return (
-        _institution(row, dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk")))
-        if row
-        else None
-    )
+    return _institution(row, _areas()) if row else None
 
 
 def institutions_under(paths: Iterable[str]) -> list[InstitutionFacts]:
     """Institutions whose place lies under one of these paths."""
     roots = tuple(paths)
     return [facts for facts in institutions_reporting() if facts.place.path.startswith(roots)] if roots else []
+
+
+def _areas() -> dict[str, int]:
+    return dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
 
 
 def _institution(row: Institution, above: dict[str, int]) -> InstitutionFacts:

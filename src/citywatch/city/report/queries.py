@@ -5,17 +5,17 @@ Every figure of page, DOCX and press view comes from `situation`, so they cannot
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import ibis.expr.types as ir
 import numpy as np
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q
 from django.utils.translation import gettext
 
-from citywatch.city.registry.queries import city_place, institutions_reporting, place_facts
+from citywatch.city.registry.queries import city_place, place_facts, streams_due
 from citywatch.city.registry.types import PlaceFacts
-from citywatch.city.report import rules
+from citywatch.city.report import rules, tally
+from citywatch.city.report.tally import StreamTallies, Tally
 from citywatch.city.report.types import (
     ClockGroup,
     Command,
@@ -30,8 +30,6 @@ from citywatch.city.report.types import (
 from citywatch.city.respond import queries as respond
 from citywatch.city.warn import desk
 from citywatch.city.warn import queries as warn
-from citywatch.eventlog.expressions import daily_counts, reporting_sites, table
-from citywatch.eventlog.schema import EVERYTHING, city_days
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -39,19 +37,9 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle import services as lifecycle
 from citywatch.mechanisms.lifecycle.models import Clock
 
-_HOLDS = ("sense.hold_opened", "sense.hold_release", "sense.hold_isolate")
 _CITY = Label("市级", "City level")
 _BIG = "source-lock"
 _LEVELS = ("blue", "yellow", "orange", "red")
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Subjects of one figure: the day each first counted and the district it belongs to."""
-
-    days: np.ndarray
-    districts: list[str]
-    places: list[int]
 
 
 def situation(viewer: Viewer, as_of: datetime, *, ability: str = "report.view") -> Situation:
@@ -60,14 +48,17 @@ def situation(viewer: Viewer, as_of: datetime, *, ability: str = "report.view") 
     New means recorded on the Shanghai day of `as_of` up to that moment; total means recorded at any time up to it. The
     sums by day and by district equal the total.
     """
+    return _situation(viewer, as_of, place_facts(), ability)
+
+
+def _situation(viewer: Viewer, as_of: datetime, everywhere: Mapping[int, PlaceFacts], ability: str) -> Situation:
     export.catch_up()
     day = clock.day_of(as_of)
     reach = viewer.paths(ability)
-    places = {pk: facts for pk, facts in place_facts().items() if facts.path.startswith(tuple(reach))} if reach else {}
-    found = _first_entries(as_of, places)
-    counted = {rule.code: _counted(rule, found, places) for rule in rules.FIGURES}
-    risk_places = tuple(dict.fromkeys(counted["risk_points"].places))
-    holds = _subjects(found, "sense.hold_opened") - _subjects(found, "sense.hold_release", "sense.hold_isolate")
+    places = {pk: facts for pk, facts in everywhere.items() if facts.path.startswith(reach)} if reach else {}
+    counted = tally.tallies(as_of, places)
+    holds = counted.pop(tally.HOLDS).total
+    risk_places = tuple(dict.fromkeys(counted["risk_points"].places.tolist()))
     return Situation(
         as_of=as_of,
         day=day,
@@ -78,7 +69,7 @@ def situation(viewer: Viewer, as_of: datetime, *, ability: str = "report.view") 
         streams=_streams(places, as_of=as_of, day=day),
         risk_points=tuple(places[pk].name for pk in risk_places),
         risk_point_places=risk_places,
-        holds=len(holds),
+        holds=holds,
     )
 
 
@@ -90,34 +81,32 @@ def press_sheet(viewer: Viewer) -> PressSheet:
 def command(viewer: Viewer) -> Command:
     """The command screen now."""
     at = clock.now()
-    now = situation(viewer, at)
-    incidents = respond.open_incidents(viewer)
+    everywhere = place_facts()
+    now = _situation(viewer, at, everywhere, "report.view")
+    response = respond.overview(viewer)
     source, others = running_clocks(viewer, at)
-    inbox = desk.inbox(viewer)  # the gravest first; one page is what a wall can hold
-    proposals = [row.facts for row in inbox.rows]
+    proposals, levels = desk.foremost(viewer)  # the gravest first, as many as a wall can hold
     return Command(
         situation=now,
-        levels=inbox.open_by_level,
+        levels=levels,
         proposals=proposals,
-        incidents=incidents,
-        orders=respond.order_counts(viewer),
-        open_orders=respond.orders(viewer, open_only=True),
+        incidents=response.incidents,
+        orders=response.counts,
+        open_orders=response.open_orders,
         source_clocks=source,
         clocks=others,
-        map=_map(viewer, now, proposals, incidents),
+        map=_map(now, proposals, warn.open_events(viewer), everywhere),
     )
 
 
-def _map(viewer: Viewer, now: Situation, proposals: Sequence[Any], incidents: Sequence[Any]) -> dict[str, Any]:
+def _map(
+    now: Situation, proposals: Sequence[Any], events: Sequence[Any], places: Mapping[int, PlaceFacts]
+) -> dict[str, Any]:
     """Districts with their cases and the gravest level open there; points where something is open or published."""
-    places = place_facts({one.place_id for one in (*proposals, *incidents)})
     worst: dict[str, str] = {}
-    for one in proposals:
+    for one in (*proposals, *events):
         district = places[one.place_id].district_code
         worst[district] = max(worst.get(district, one.level), one.level, key=_LEVELS.index)
-    for event in warn.open_events(viewer):
-        district = place_facts([event.place_id])[event.place_id].district_code
-        worst[district] = max(worst.get(district, event.level), event.level, key=_LEVELS.index)
     areas = {
         line.code: {
             "value": line.total["cases"],
@@ -127,9 +116,9 @@ def _map(viewer: Viewer, now: Situation, proposals: Sequence[Any], incidents: Se
         for line in now.districts
         if line.code
     }
-    published = place_facts(now.risk_point_places).values()
+    published = [places[pk] for pk in now.risk_point_places]
     points = [_point(one, str(one.name), "red") for one in published]
-    points += [_point(places[one.place_id], str(one.why), one.level) for one in proposals if one.place_id in places]
+    points += [_point(places[one.place_id], str(one.why), one.level) for one in proposals]
     return {
         "areas": areas,
         "points": [point for point in points if point],
@@ -144,69 +133,56 @@ def _point(place: PlaceFacts, label: str, level: str) -> dict[str, Any] | None:
 
 
 def running_clocks(viewer: Viewer, at: datetime) -> tuple[list[Clock], list[ClockGroup]]:
-    """The source-lock clocks by themselves, and all other running clocks by kind, the most used up first."""
-    running = list(Clock.objects.visible_to(viewer).filter(stopped_at__isnull=True).order_by("due_at"))
-    groups: dict[str, list[Clock]] = defaultdict(list)
-    for one in running:
-        if one.code != _BIG:
-            groups[one.code].append(one)
+    """The source-lock clock that is due first, and all other running clocks by kind, the most used up first.
+
+    The database counts them: an epidemic has more running clocks than a page should fetch.
+    """
+    limit = ExpressionWrapper(F("due_at") - F("started_at"), output_field=DurationField())
+    counted = (
+        Clock.objects.visible_to(viewer)
+        .filter(stopped_at__isnull=True)
+        .annotate(limit=limit)
+        .values("code", "limit")
+        .annotate(running=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at)), due=Min("due_at"))
+        .order_by()
+    )
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in counted:
+        groups[row["code"]].append(row)
+    foremost = {code: min(rows, key=lambda row: row["due"]) for code, rows in groups.items()}
+    source = [_clock(foremost[_BIG])] if _BIG in foremost else []
     lines = [
         ClockGroup(
             code,
             lifecycle.clock_rule(code).label,
-            running=len(ones),
-            late=sum(one.is_late(at) for one in ones),
-            share=max(one.share(at) for one in ones),
+            running=sum(row["running"] for row in rows),
+            late=sum(row["late"] for row in rows),
+            share=max(_clock(row).share(at) for row in rows),
         )
-        for code, ones in groups.items()
+        for code, rows in groups.items()
+        if code != _BIG
     ]
-    return [one for one in running if one.code == _BIG], sorted(lines, key=lambda line: -line.share)
+    return source, sorted(lines, key=lambda line: -line.share)
 
 
-def _first_entries(as_of: datetime, places: Mapping[int, PlaceFacts]) -> dict[str, Any]:
-    """Per kind and subject the first entry recorded by `as_of`, inside `places`; oldest first."""
-    kinds = {kind for rule in rules.FIGURES for kind in (*rule.kinds, *rule.withdrawn_by)} | set(_HOLDS)
-    found = export.engine().run(first_entries(table("entries"), kinds=sorted(kinds), as_of=as_of), export.store().pin())
-    seen = np.isin(found["place"], np.fromiter(places, dtype=np.int64, count=len(places)))
-    return {name: column[seen] for name, column in found.items()}
+def _clock(row: Mapping[str, Any]) -> Clock:
+    """The clock of a group that is due first, as far as its face needs it."""
+    return Clock(code=row["code"], started_at=row["due"] - row["limit"], due_at=row["due"])
 
 
-def first_entries(entries: ir.Table, *, kinds: Collection[str], as_of: datetime) -> ir.Table:
-    """The first entry of each kind about each subject, as known at `as_of`: `kind`, `subject`, `at`, `place`."""
-    known = entries.filter(entries["at"] <= as_of.astimezone(UTC).replace(tzinfo=None), entries.kind.isin(list(kinds)))
-    first = known.group_by("kind", "subject").agg(place=known.place.argmin(known["at"]), at=known["at"].min())
-    return first.order_by("at", "kind", "subject")
+def _figure(rule: FigureRule, counted: Tally, day: date) -> FigureLine:
+    return FigureLine(rule, new=counted.on(day), total=counted.total)
 
 
-def _subjects(found: Mapping[str, Any], *kinds: str) -> set[int]:
-    return set(found["subject"][np.isin(found["kind"].astype(str), kinds)].tolist())
-
-
-def _counted(rule: FigureRule, found: Mapping[str, Any], places: Mapping[int, PlaceFacts]) -> Counted:
-    kind = found["kind"].astype(str)
-    withdrawn = found["subject"][np.isin(kind, rule.withdrawn_by)]
-    keep = np.isin(kind, rule.kinds) & ~np.isin(found["subject"], withdrawn)
-    # A subject counted under two kinds counts once, at the earlier.
-    _, first = np.unique(found["subject"][keep], return_index=True)
-    first.sort()
-    where = found["place"][keep][first].tolist()
-    days = city_days(found["at"][keep][first].astype("datetime64[us]"))
-    return Counted(days, [places[pk].district_code for pk in where], where)
-
-
-def _figure(rule: FigureRule, counted: Counted, day: date) -> FigureLine:
-    return FigureLine(rule, new=int((counted.days == np.datetime64(day)).sum()), total=len(counted.districts))
-
-
-def _by_district(
-    counted: Mapping[str, Counted], places: Mapping[int, PlaceFacts], day: date
-) -> tuple[DistrictLine, ...]:
+def _by_district(counted: Mapping[str, Tally], places: Mapping[int, PlaceFacts], day: date) -> tuple[DistrictLine, ...]:
     new: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(counted, 0))
     total: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(counted, 0))
     for code, ones in counted.items():
-        for district, is_new in zip(ones.districts, (ones.days == np.datetime64(day)).tolist(), strict=True):
-            total[district][code] += 1
-            new[district][code] += is_new
+        is_new = (ones.days == np.datetime64(day)).tolist()
+        for place, number, today in zip(ones.places.tolist(), ones.numbers.tolist(), is_new, strict=True):
+            district = places[place].district_code
+            total[district][code] += number
+            new[district][code] += number * today
     districts = sorted((facts for facts in places.values() if facts.kind == "district"), key=lambda facts: facts.code)
     lines = [DistrictLine(one.code, one.name, new[one.code], total[one.code]) for one in districts]
     known = {line.code for line in lines}
@@ -215,36 +191,26 @@ def _by_district(
     return tuple(lines)
 
 
-def _by_day(counted: Mapping[str, Counted], day: date) -> tuple[DayLine, ...]:
+def _by_day(counted: Mapping[str, Tally], day: date) -> tuple[DayLine, ...]:
     """The last days one by one, newest first, and everything before them in one line, so that the column adds up."""
     shown = [day - timedelta(days=back) for back in range(rules.DAYS_SHOWN)]
-    lines = [
-        DayLine(one, {code: int((c.days == np.datetime64(one)).sum()) for code, c in counted.items()}) for one in shown
-    ]
-    earlier = {code: int((c.days < np.datetime64(shown[-1])).sum()) for code, c in counted.items()}
+    lines = [DayLine(one, {code: c.on(one) for code, c in counted.items()}) for one in shown]
+    earlier = {code: c.before(shown[-1]) for code, c in counted.items()}
     return (*lines, DayLine(None, earlier))
 
 
 def _streams(places: Mapping[int, PlaceFacts], *, as_of: datetime, day: date) -> tuple[StreamLine, ...]:
-    counts = table("counts")
     first = day - timedelta(days=rules.DAYS_SHOWN)
-    whole = counts.filter(counts.syndrome == EVERYTHING)
-    asked = daily_counts(whole, by=("stream", "place"), as_of=as_of, first_day=first, last_day=day)
-    due = day - timedelta(days=1)
-    sites = reporting_sites(counts, as_of=as_of, first_day=due, last_day=due)
-    engine, pinned = export.engine(), export.store().pin()
-    found, reported = engine.run(asked, pinned), engine.run(sites, pinned)
-    reporting = set(zip(reported["stream"].tolist(), reported["place"].tolist(), strict=True))
+    told = tally.stream_tallies(as_of, first=first, last=day, due=day - timedelta(days=1))
     days = tuple(first + timedelta(days=n) for n in range(rules.DAYS_SHOWN + 1))
-    due_here = [site for site in institutions_reporting() if site.place.id in places]
-    expected = {code: [site.place.id for site in due_here if code in site.streams] for code in rules.STREAMS}
-    return tuple(_stream(code, found, reporting, places, days, expected=expected[code]) for code in rules.STREAMS)
+    due_here = {pk: streams for pk, streams in streams_due().items() if pk in places}
+    expected = {code: [pk for pk, streams in due_here.items() if code in streams] for code in rules.STREAMS}
+    return tuple(_stream(code, told, places, days, expected=expected[code]) for code in rules.STREAMS)
 
 
 def _stream(
     code: str,
-    found: Mapping[str, Any],
-    reporting: Collection[tuple[str, int]],
+    told: StreamTallies,
     places: Mapping[int, PlaceFacts],
     days: tuple[date, ...],
     *,
@@ -252,13 +218,7 @@ def _stream(
 ) -> StreamLine:
     series = dict.fromkeys(days, 0)
     by_district: dict[str, int] = defaultdict(int)
-    rows = zip(
-        found["stream"].tolist(),
-        found["place"].tolist(),
-        found["occurred_on"].tolist(),
-        found["count"].tolist(),
-        strict=True,
-    )
+    rows = zip(*(told.counts[name].tolist() for name in ("stream", "place", "occurred_on", "count")), strict=True)
     seen: set[date] = set()
     for stream, place, on, count in rows:
         if stream != code or place not in places:
@@ -276,7 +236,7 @@ def _stream(
         series=tuple(series.values()),
         days=days,
         by_district=by_district,
-        reporting=sum((code, pk) in reporting for pk in expected),
+        reporting=sum((code, pk) in told.reporting for pk in expected),
         expected=len(expected),
     )
 

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from citywatch.city.registry import reference
 from citywatch.city.respond import rules
@@ -18,6 +19,7 @@ from citywatch.city.respond.types import (
     LogLine,
     OrderCounts,
     OrderFacts,
+    Overview,
 )
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal.models import Entry
@@ -26,6 +28,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 
+_OPEN = ("issued", "signed")
 _URGENCY = ("issued", "signed", "drafted", "done", "cancelled")
 
 
@@ -36,7 +39,7 @@ def open_incidents(viewer: Viewer) -> list[IncidentFacts]:
 
 def incidents(viewer: Viewer) -> list[IncidentFacts]:
     """Every incident the viewer may see, newest first."""
-    rows = list(Incident.objects.visible_to(viewer).select_related("place").order_by("-opened_at", "-pk"))
+    rows = list(_incident_rows(viewer))
     counts = _counts_by_incident(viewer, [row.pk for row in rows])
     return [_incident(row, counts[row.pk], viewer) for row in rows]
 
@@ -52,17 +55,53 @@ def incident_for_event(viewer: Viewer, event_id: int) -> int | None:
     return Incident.objects.visible_to(viewer).filter(event_id=event_id).values_list("pk", flat=True).first()
 
 
+def overview(viewer: Viewer) -> Overview:
+    """What is being managed now, in two questions: a wall asks them every quarter of a minute."""
+    running = ~Q(incident__state="closed") | Q(state__in=_OPEN)
+    found = _orders(viewer, _order_rows(viewer).filter(running))
+    by_incident: dict[int, list[OrderFacts]] = defaultdict(list)
+    for order in found:
+        by_incident[order.incident_id].append(order)
+    rows = _incident_rows(viewer).exclude(state="closed")
+    return Overview(
+        incidents=[_incident(row, _count(by_incident[row.pk]), viewer) for row in rows],
+        open_orders=[order for order in found if order.state in _OPEN],
+        counts=_count(found),
+    )
+
+
 def orders(viewer: Viewer, incident_id: int | None = None, *, open_only: bool = False) -> list[OrderFacts]:
     """Orders whose recipient's place the viewer reaches: what awaits an answer first, then by deadline."""
-    rows = Order.objects.visible_to(viewer).select_related("place", "incident")
+    rows = _order_rows(viewer)
     if incident_id is not None:
         rows = rows.filter(incident_id=incident_id)
     if open_only:
-        rows = rows.filter(state__in=("issued", "signed"))
-    found = list(rows)
-    clocks = _receipt_clocks(found)
+        rows = rows.filter(state__in=_OPEN)
+    return _orders(viewer, rows)
+
+
+def _order_rows(viewer: Viewer) -> Any:
+    """Orders, each with the clock of its receipt beside it."""
+    receipt = Clock.objects.filter(
+        code="order-receipt", subject_kind=Order._meta.label_lower, subject_id=OuterRef("pk")
+    ).order_by("-started_at")
+    return (
+        Order.objects.visible_to(viewer)
+        .select_related("place", "incident")
+        .annotate(
+            receipt_due_at=Subquery(receipt.values("due_at")[:1]),
+            receipt_stopped_at=Subquery(receipt.values("stopped_at")[:1]),
+        )
+    )
+
+
+def _incident_rows(viewer: Viewer) -> Any:
+    return Incident.objects.visible_to(viewer).select_related("place").order_by("-opened_at", "-pk")
+
+
+def _orders(viewer: Viewer, rows: Any) -> list[OrderFacts]:
     now = clock.now()
-    facts = [_order(row, clocks.get(row.pk), viewer, now) for row in found]
+    facts = [_order(row, viewer, now) for row in rows]
     return sorted(
         facts, key=lambda one: (_URGENCY.index(one.state), one.deadline or now, one.incident_id, one.position)
     )
@@ -169,8 +208,9 @@ def _incident(row: Incident, counts: OrderCounts, viewer: Viewer) -> IncidentFac
     )
 
 
-def _order(row: Order, receipt: Clock | None, viewer: Viewer, now: datetime) -> OrderFacts:
+def _order(row: Any, viewer: Viewer, now: datetime) -> OrderFacts:
     ends = row.done_at or now
+    due = row.receipt_due_at
     return OrderFacts(
         id=row.pk,
         incident_id=row.incident_id,
@@ -186,22 +226,15 @@ def _order(row: Order, receipt: Clock | None, viewer: Viewer, now: datetime) -> 
         state_label=row.state_label,
         within=row.within,
         issued_at=row.issued_at,
-        receipt_due_at=receipt.due_at if receipt else None,
+        receipt_due_at=due,
         signed_at=row.signed_at,
         signed_by=row.signed_by,
         deadline=row.deadline,
         done_at=row.done_at,
-        receipt_late=bool(receipt and row.state != "cancelled" and receipt.is_late(now)),
+        receipt_late=bool(due and row.state != "cancelled" and (row.receipt_stopped_at or now) > due),
         late=bool(row.deadline and row.state != "cancelled" and ends > row.deadline),
         moves=tuple(row.moves_for(viewer)),
     )
-
-
-def _receipt_clocks(rows: Iterable[Order]) -> dict[int, Clock]:
-    clocks = Clock.objects.filter(
-        code="order-receipt", subject_kind=Order._meta.label_lower, subject_id__in=[row.pk for row in rows]
-    )
-    return {one.subject_id: one for one in clocks}
 
 
 def _counts_by_incident(viewer: Viewer, ids: Iterable[int]) -> dict[int, OrderCounts]:

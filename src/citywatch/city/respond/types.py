@@ -173,6 +173,15 @@ class OrderCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """What is being managed now: the incidents not closed, their orders that are open, all their orders counted."""
+
+    incidents: "list[IncidentFacts]"
+    open_orders: "list[OrderFacts]"
+    counts: OrderCounts
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentFacts:
     """An incident with the level proposed by rule and the level decided (`""` for none)."""
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from django.core.paginator import Paginator
@@ -54,6 +55,23 @@ def inbox(viewer: Viewer, sought: Sought | None = None, *, at: datetime | None =
         InboxRow(told[row.pk], clocks.get(row.pk), tuple(row.moves_for(viewer)), sparks.get(row.pk, ())) for row in rows
     )
     return InboxPage(lines, shown.number, shown.paginator.num_pages, shown.paginator.count, open_by_level(viewer))
+
+
+def foremost(viewer: Viewer, *, most: int = PER_PAGE) -> tuple[list[ProposalFacts], dict[str, int]]:
+    """The open proposals that hurt first and how many are open of each level, in a question or two, for a wall."""
+    rows = list(_ranked(Proposal.objects.visible_to(viewer).filter(state__in=OPEN))[:most])
+    signals: dict[int, list[Signal]] = defaultdict(list)
+    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).select_related("place").order_by("pk"):
+        signals[signal.proposal_id].append(signal)
+    told = [facts.proposal_facts(row, signals=signals[row.pk], clock=_due(row), event_id=None) for row in rows]
+    if len(rows) == most:
+        return told, open_by_level(viewer)
+    return told, {level: sum(one.level == level for one in told) for level in reversed(rules.LEVELS)}
+
+
+def _due(row: Any) -> Clock | None:
+    """The clock of a ranked row, as far as its facts need it."""
+    return Clock(due_at=row.due_at) if row.due_at else None
 
 
 def open_by_level(viewer: Viewer) -> dict[str, int]:

@@ -39,11 +39,12 @@ def engine(spec: str = "") -> Engine:
 def catch_up() -> int:
     """Bring every new journal entry into the log; returns how many entries."""
     log = store()
-    areas = _areas()
+    areas: dict[str, int] | None = None
     total = 0
     version, reached = _progress(log)
     for writer, head in newest().items():
         while reached.get(writer, 0) < head:
+            areas = _areas() if areas is None else areas  # mostly nothing is new, and nobody asks
             after = reached.get(writer, 0)
             part = Entry.objects.select_related("place").filter(writer=writer, seq__gt=after).order_by("seq")[:_CHUNK]
             entries = list(part)
