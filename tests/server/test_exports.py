@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import NOON
 
 import citywatch
-from citywatch.city.trace.models import Case, Contact
+from citywatch.city.trace.models import Case, Contact, Stay
 from citywatch.interop.tables.watermark import whose
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal.models import Entry
@@ -56,8 +56,8 @@ def met(city, at_noon):
     return make
 
 
-def ask(client, because="转运车辆调度"):
-    return client.post("/exports/ask/", {"kind": "contacts", "because": because})
+def ask(client, because="转运车辆调度", kind="contacts"):
+    return client.post("/exports/ask/", {"kind": kind, "because": because})
 
 
 def take(client, made):
@@ -119,6 +119,67 @@ def test_more_than_was_asked_for_never_leaves(met, client_as, monkeypatch):
     assert take(client, late).status_code == 422
 
 
+@pytest.fixture
+def ill(city, at_noon):
+    """Make cases of a district, each of whom was at the market once."""
+    market = Place.objects.get(code="110106018-M01")
+
+    def make(count, district="110106"):
+        home = Place.objects.get(code=district)
+        for number in range(count):
+            person = enrol(
+                Identity(name=f"邬小{number}", phone=f"1991{district}{number}"), place=home, relation="case", at=NOON
+            )
+            case = Case.objects.create(
+                place=home, hazard="covid-19", person=person, reported_at=NOON, classification="confirmed",
+                sex="F", age=31, onset_date=NOON.date(), occupation="farmer",
+            )  # fmt: skip
+            Stay.objects.create(place=home, case=case, visited=market, from_at=NOON, to_at=NOON)
+
+    return make
+
+
+def test_the_line_list_names_nobody_and_holds_what_an_epidemic_curve_needs(ill, client_as):
+    ill(3)
+    client = client_as("investigator")
+    ask(client, kind="cases")
+    header, *rows = rows_of(take(client, Export.objects.get()))
+
+    assert len(rows) == 3
+    assert "小" not in "".join(row[1] for row in rows)
+    assert all(row[1].startswith("邬**") for row in rows)
+    told = dict(zip(header, rows[0], strict=True))
+    assert (told["性别"], told["年龄"], told["发病日期"], told["诊断分类"]) == ("女", "31", "2020-06-11", "确诊病例")
+    assert Export.objects.get().tracks == 0
+
+
+def test_every_stay_is_a_track_and_the_fifty_first_needs_a_second_person(ill, client_as):
+    ill(50)
+    client = client_as("investigator")
+    ask(client, kind="stays")
+    first = Export.objects.get()
+    assert (first.tracks, first.second) == (50, False)
+    assert len(rows_of(take(client, first))) == 51
+
+    ill(51 - 50)
+    ask(client, kind="stays")
+    assert Export.objects.order_by("-pk")[0].second
+
+
+def test_a_case_opened_in_an_emergency_is_read_and_not_taken(ill, client_as):
+    ill(1)
+    ill(1, "110102")
+    other = Case.objects.get(place__code="110102")
+    client = client_as("investigator")
+    client.post("/emergency/open/", {"kind": "trace.case", "number": other.pk, "because": "深夜转运，辖区无人接听"})
+    assert client.get(f"/trace/cases/{other.pk}/").status_code == 200
+
+    ask(client, kind="cases")
+    assert Export.objects.get().rows == 1
+    ask(client, kind="stays")
+    assert Export.objects.order_by("-pk")[0].rows == 1
+
+
 def test_no_reason_no_list_and_nobody_exports_another_district_s(met, client_as):
     met(2)
     assert ask(client_as("investigator"), "  ").status_code == 422
@@ -174,4 +235,4 @@ def test_no_page_and_no_operation_writes_a_table_outside_the_door():
             guilty.add(where)
 
     assert guilty == set(WRITES_TABLES)
-    assert set(KINDS) == {"contacts"}, "a new list: say here that its names are masked"
+    assert set(KINDS) == {"contacts", "cases", "stays"}, "a new list: say here that its names are masked"

@@ -58,3 +58,15 @@ def cases_waiting(viewer: Viewer) -> list[Any]:
 def cases_given(viewer: Viewer) -> list[Any]:
     """The viewer's cases that went to another district, each with the row it last became."""
     return handed_over_by(viewer, Case)
+
+
+def line_list(viewer: Viewer) -> Any:
+    """Every case the viewer's districts are responsible for, in the order reported; those given away are others'."""
+    rows = Case.objects.visible_to(viewer).select_related("place", "investigation").exclude(state__in=GIVEN_AWAY)
+    return rows.order_by("reported_at", "pk")
+
+
+def stays_told(viewer: Viewer) -> Any:
+    """Where those cases were, as told or recorded, case by case."""
+    rows = Stay.objects.visible_to(viewer).select_related("case", "visited__parent", "place")
+    return rows.exclude(case__state__in=GIVEN_AWAY).order_by("case_id", "from_at", "pk")
