@@ -211,6 +211,8 @@ class Contact(WorkedModel):
             models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="contact_window_in_order"),
             models.CheckConstraint(condition=Q(kind__in=list(rules.KINDS)), name="contact_kind_known"),
         ]
+        # A list of those released holds millions, of which a page shows the first fifty.
+        indexes: ClassVar = [models.Index(fields=["state", "judged_at", "id"], name="contact_by_state_and_day")]
 
     def __str__(self) -> str:
         return f"Contact {self.pk} of {self.case}"

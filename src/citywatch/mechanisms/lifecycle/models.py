@@ -66,7 +66,11 @@ class Clock(JurisdictionModel):
             ),
             models.CheckConstraint(condition=Q(due_at__gte=F("started_at")), name="clock_due_after_start"),
         ]
-        indexes: ClassVar = [models.Index(fields=["subject_kind", "subject_id"], name="clock_subject")]
+        indexes: ClassVar = [
+            models.Index(fields=["subject_kind", "subject_id"], name="clock_subject"),
+            # Who asks for the next few of one limit must not walk the clocks of all.
+            models.Index(fields=["code", "due_at"], name="clock_by_code_and_due"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} due {self.due_at:%m-%d %H:%M}"

@@ -161,6 +161,11 @@ def case_counts(
     )
 
 
+def case_total(viewer: Viewer) -> int:
+    """How many cases the viewer may see, discarded ones left out."""
+    return int(Case.objects.visible_to(viewer).filter(COUNTED).count())
+
+
 def source_clocks(viewer: Viewer, *, most: int = 3) -> list[Clock]:
     """The source clocks of cases the viewer may see: the running ones due soonest, else those met."""
     clocks = Clock.objects.visible_to(viewer, Case.VIEW).filter(subject_kind=Case._meta.label_lower, code="source-lock")

@@ -30,7 +30,7 @@ def investigations(request: HttpRequest) -> HttpResponse:
             "page": page,
             "clocks": queries.source_clocks(viewer_of(request)),
             "late_contacts": queries.late_contacts(viewer_of(request), at=at),
-            "counts": queries.case_counts(viewer_of(request)),
+            "cases": queries.case_total(viewer_of(request)),
             "waiting": queries.lines(queries.cases_waiting(viewer_of(request)), viewer_of(request), at=at),
             "given": queries.cases_given(viewer_of(request)),
         },
