@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 
 from installation import SITES, Installation, children, family, installation, kill, named, pick, until
@@ -99,9 +100,9 @@ class Sender(threading.Thread):
 
     def _visits(self) -> tuple[str, bytes, int]:
         stays = [
-            {"id_number": self._person(), "place_code": self.code, "time_in": f"2020-06-{day:02d}T08:00",
-             "time_out": f"2020-06-{day:02d}T08:30"}
-            for day in (8, 9, 9, 10)
+            {"id_number": self._person(), "place_code": self.code, "time_in": f"{_days_ago(back)}T08:00",
+             "time_out": f"{_days_ago(back)}T08:30"}
+            for back in (4, 3, 3, 2)
         ]  # fmt: skip
         return "/api/visits", "\n".join(map(json.dumps, stays)).encode(), len(stays)
 
@@ -147,6 +148,11 @@ class Works:
 
 
 _PARTS: dict[str, tuple[str, ...]] = {"supervisor": (), "exporter": ("exporter",), "compactor": ("compactor",)}
+
+
+def _days_ago(days: int) -> date:
+    """A day whose visits are kept: old ones are let go, and refused."""
+    return datetime.now(UTC).date() - timedelta(days=days)
 
 
 def torture(city: Installation, cycles: int, seed: int) -> dict[str, object]:

@@ -93,6 +93,10 @@ class Store:
         held = {table: now.of(table) for table in TABLES} | {"visits_by_person": _by_person(now)} | _rolled_up(now)
         return Version(now.number, {table: tuple(self.root / one.file for one in of) for table, of in held.items()})
 
+    def first_day(self, table: str) -> date | None:
+        """The first day of a table that is still kept; None while no day was ever let go."""
+        return manifest.read(self._manifest).first_days.get(table)
+
     def days(self, table: str) -> dict[date, int]:
         """Count the segments of each day: what compaction goes by."""
         found: dict[date, int] = {}

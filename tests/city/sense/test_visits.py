@@ -1,6 +1,7 @@
 """Visits come by the hundred thousand, are proven by a receipt, and stay out of the database."""
 
 import json
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -72,6 +73,16 @@ def test_a_stay_reaches_the_log_under_a_number_in_whole_minutes(take):
     minute = int(np.datetime64("2020-06-01T00:30", "m").astype(int))
     assert (taken.rows, taken.stored) == (1, 1)
     assert in_log() == [(find(id_number=STAY[0]), Place.objects.get(code=MARKET).pk, minute, minute + 31)]
+
+
+def test_a_day_that_was_let_go_is_not_taken_in_again_and_the_others_are(take):
+    store().retain("visits", date(2020, 6, 2))
+    before_midnight = (*STAY[:2], "2020-06-01T15:59", "2020-06-01T16:30")
+
+    taken = take(before_midnight, (*STAY[:2], "2020-06-01T16:00", "2020-06-01T16:30"))
+
+    assert (taken.rows, taken.stored, taken.quarantined) == (2, 1, 1)
+    assert "no longer kept" in QuarantinedRow.objects.get().why_en
 
 
 def test_bad_rows_wait_and_everything_adds_up(take):

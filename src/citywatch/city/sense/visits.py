@@ -8,7 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ _WRONG = {
         "离开时间早于进入时间或时间缺失；请更正。",
         "The time out lies before the time in, or one is missing; correct them.",
     ),
+    "late": Label(
+        "到访日期早于到访记录的保存期限，不再接收；请只报送保存期内的到访。",
+        "Visits of that day are no longer kept, nor taken in; send those of days still kept.",
+    ),
     "line": Label(
         f"该行不是含 {'、'.join(COLUMNS)} 四个文本的 JSON 对象；请更正后重新发送该行。",
         f"This line is no JSON object with the texts {', '.join(COLUMNS)}; correct it and send it again.",
@@ -67,7 +71,8 @@ FROM lines
 _JUDGE = """
 CREATE TABLE judged AS SELECT came.*, people.person, places.place,
     CASE WHEN line IS NOT NULL THEN 'line' WHEN people.person IS NULL THEN 'id' WHEN places.place IS NULL THEN 'place'
-         WHEN us_in IS NULL OR us_out IS NULL OR us_out < us_in THEN 'times' ELSE '' END AS wrong
+         WHEN us_in IS NULL OR us_out IS NULL OR us_out < us_in THEN 'times'
+         WHEN (us_in // 60000000 + 480) // 1440 < ? THEN 'late' ELSE '' END AS wrong
 FROM came LEFT JOIN people USING (id_number) LEFT JOIN places USING (place_code)
 """
 # A minute begun counts whole: the first minute the person was no longer there is rounded up.
@@ -83,8 +88,8 @@ def take_visits(body: bytes, *, site: Place, source: str, message_id: str, by: V
     """Take a body with the columns `COLUMNS` into the log's visits: Parquet, an Arrow stream, or JSON lines.
 
     Times are UTC in Parquet and Arrow; as text they carry their offset, or are the city's. Unknown places, failing ID
-    numbers and reversed times are quarantined; a stay repeated within the file counts as a duplicate. The same message
-    again answers as the first time.
+    numbers, reversed times and days no longer kept are quarantined; a stay repeated within the file counts as a
+    duplicate. The same message again answers as the first time.
     """
     must(by, "sense.submit", site)
     receipt, new = receipts.take(
@@ -201,7 +206,8 @@ def _identify(files: duckdb.DuckDBPyConnection, at: datetime) -> None:
     places = dict(Place.objects.filter(code__in=[code for code in codes if code]).values_list("code", "pk"))
     _register(files, "people", "id_number", "person", people)
     _register(files, "places", "place_code", "place", places)
-    files.execute(_JUDGE)
+    kept_from = store().first_day("visits") or date.min
+    files.execute(_JUDGE, [(kept_from - date(1970, 1, 1)).days])
 
 
 def _register(files: duckdb.DuckDBPyConnection, table: str, text: str, number: str, values: dict[str, int]) -> None:
