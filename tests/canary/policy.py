@@ -115,7 +115,10 @@ ROUTES = (
         "?site=110106018-C01",
         "?site=110102009-C01",
     ),
-    get("sense:done", "/sense/done/{n}/", "sense.submit", "receipt quarantinedrow.number", "receipt"),
+    get("sense:shell", "/sense/shell/symptom-registration/", "sense.submit", "", "", "?site=110102009-C01"),
+    Get("sense:queue", "/sense/queue/", frozenset({"sense.submit"}), frozenset(), compared=False),  # a token each time
+    get("sense:worker", "/sense/worker.js", "sense.submit", ""),
+    get("sense:done", "/sense/done/{n}/", "sense.submit", "receipt quarantinedrow", "receipt"),
     get("sense:coverage", "/sense/coverage/", "sense.view", "", "", "?day=2020-06-11", "?day=2020-06-10"),
     get("sense:holds", "/sense/holds/", "sense.view", "hold.number sample.number person.masked"),
     get("sense:quarantine", "/sense/quarantine/", "receipt.view", "quarantinedrow receipt.number"),
@@ -175,14 +178,14 @@ ROUTES = (
         "trace:case",
         "/trace/cases/{n}/",
         "trace.view",
-        "case case.number contact.number investigation.number person.masked",
+        "case sample.number case.number contact.number investigation.number person.masked",
         "case",
     ),
     get(
         "trace:interview",
         "/trace/cases/{n}/interview/",
         "trace.investigate",
-        "case case.number contact.number investigation.number person.masked",
+        "case sample.number case.number contact.number investigation.number person.masked",
         "case",
     ),
     get(
@@ -396,6 +399,9 @@ _SHOWN_AGAIN = {
     "trace:identity": "case contact.number investigation.number person",
     "trace:interview": "case contact.number investigation.number person.masked",
     "trace:beside": "person.number",
+    "trace:open": "investigation.number",
+    "exports:take": "case contact.number investigation.number person.masked",
+    "POST /api/trace/investigations": "investigation.number",
 }
 POSTS = (
     post("exports:take", "/exports/take/", "export", _its_owner, export="{n}"),
@@ -621,6 +627,7 @@ _CHECKED_BY = {
     "tests/city/sense/test_submitting.py, test_visits.py, test_pages.py": (
         "POST /api/forms/{code}/batches", "POST /api/visits", "sense:zero",
     ),
+    "tests/city/sense/test_phone.py": ("sense:mend", "sense:queue"),
     "tests/city/warn/test_decisions.py": (
         "POST /api/warn/detectors/{code}/decisions", "POST /api/warn/detectors/{code}/dry-run", "warn:decide",
     ),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import streets
-from citywatch.city.sense import queries, services
+from citywatch.city.sense import phone, queries, services
 from citywatch.city.sense.definitions.card import diseases_on
 from citywatch.city.sense.streams import BY_CODE, FORM_OF_STREAM, STREAM_NAMES, STREAMS
 from citywatch.city.sense.streams import form as form_named
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
-from citywatch.mechanisms.forms.services import check_rows
+from citywatch.mechanisms.forms.services import Outcome, check_rows
 from citywatch.mechanisms.forms.types import Form, Question, Row
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -29,16 +29,8 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.receipts.models import Receipt
 from citywatch.mechanisms.vault.services import masked_identities
 
-_DEFAULTS = {
-    "visit_type": "first",
-    "age_unit": "Y",
-    "disposition": "home",
-    "quantity": "1",
-    "for_whom": "self",
-    "card_type": "1",
-    "status": "new",
-    "patient_belongs": "1",
-}
+Drawn = tuple[Question, Any, Label | None]
+"""A question as a page shows it: what was said, and what is wrong with it."""
 
 
 @require_safe
@@ -70,6 +62,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "overdue": overdue,
         "today": today,
         "waiting": len(queries.quarantined(viewer)),
+        **phone.waiting_parts(viewer),
     }
     return render(request, "sense/home.html", context)
 
@@ -80,26 +73,16 @@ def form(request: HttpRequest, code: str) -> HttpResponse:
     """One report on a phone: what must be filled in first, the rest folded away."""
     viewer, now = viewer_of(request), clock.now()
     asked = form_named(code)
-    site = _site(request, viewer, asked)
+    site = site_of(request, viewer, asked)
     if request.method != "POST":
-        values = _defaults(asked, site, viewer, now)
-        return _form_page(request, asked, site, values, {}, token=secrets.token_urlsafe(12))
+        values = {**_defaults(asked, site, viewer, now), **phone.carried_on(request, asked)}
+        return form_page(request, asked, site, values, {}, token=secrets.token_urlsafe(12))
     values = answers_of(asked, request.POST)
     problems = problems_of(asked, values, now)
     if problems:
-        return _form_page(request, asked, site, values, problems, token=request.POST.get("token", ""), status=422)
-    body = json.dumps({"rows": [values]}, ensure_ascii=False, sort_keys=True).encode()
-    outcome = services.submit(
-        asked.code,
-        body,
-        channel="form",
-        site=site,
-        source=f"page:{site.code}",
-        message_id=_message_id(request.POST.get("token", ""), body),
-        sent_at=now,
-        by=viewer,
-        at=now,
-    )
+        return form_page(request, asked, site, values, problems, token=request.POST.get("token", ""), status=422)
+    outcome = send(asked, values, token=request.POST.get("token", ""), site=site, viewer=viewer, at=now)
+    phone.carry_on(request, asked, values)
     return redirect("sense:done", receipt_id=outcome.receipt_id)
 
 
@@ -111,7 +94,9 @@ def done(request: HttpRequest, receipt_id: int) -> HttpResponse:
     receipt = cast("Receipt", rows.pick_one(receipt_id))
     waiting = list(receipt.quarantine.filter(settled_at__isnull=True))
     asked = BY_CODE.get(receipt.form)
-    return render(request, "sense/done.html", {"receipt": receipt, "waiting": waiting, "asked": asked})
+    settled = receipt.message_id.rpartition("-")[0]  # the key under which a phone may still keep it
+    context = {"receipt": receipt, "waiting": waiting, "asked": asked, "settled": settled}
+    return render(request, "sense/done.html", context)
 
 
 @require_POST
@@ -194,8 +179,10 @@ def settle(request: HttpRequest, row_id: int) -> HttpResponse:
         "row": row,
         "asked": asked,
         "unknown": [name for name in values if asked and name not in asked.by_name],
-        "fields": _fields(asked, values, problems, now) if asked else [],
+        "fields": fields_of(asked, values, problems, now) if asked else [],
         "streets": streets(),
+        "words": phone.words(),
+        "regions": phone.regions(),
     }
     return render(request, "sense/settle.html", context, status=422 if request.method == "POST" else 200)
 
@@ -212,7 +199,23 @@ def problems_of(asked: Form, values: Mapping[str, str], at: datetime) -> dict[st
     return {problem.question: problem.sentence for problem in problems}
 
 
-def _form_page(
+def send(asked: Form, values: Mapping[str, str], *, token: str, site: Place, viewer: Viewer, at: datetime) -> Outcome:
+    """One report from a phone page, typed now or kept while the line was down: the same bytes under the same id."""
+    body = json.dumps({"rows": [dict(values)]}, ensure_ascii=False, sort_keys=True).encode()
+    return services.submit(
+        asked.code,
+        body,
+        channel="form",
+        site=site,
+        source=f"page:{site.code}",
+        message_id=_message_id(token, body),
+        sent_at=at,
+        by=viewer,
+        at=at,
+    )
+
+
+def form_page(
     request: HttpRequest,
     asked: Form,
     site: Place,
@@ -222,15 +225,11 @@ def _form_page(
     token: str,
     status: int = 200,
 ) -> HttpResponse:
-    now = clock.now()
-    fields = _fields(asked, values, problems, now)
-    first = [field for field in fields if field[0].required or field[2] or field[0].name == "id_number"]
+    """The form on a phone, with what was said and what is wrong with it."""
     context = {
-        "asked": asked,
+        **phone_parts(request, asked, fields_of(asked, values, problems, clock.now())),
         "site": site,
         "sites": [one for one in queries.my_sites(viewer_of(request)) if asked.stream in one.streams],
-        "first": first,
-        "rest": [field for field in fields if field not in first],
         "problems": problems,
         "streets": streets(),
         "token": token,
@@ -239,13 +238,29 @@ def _form_page(
     return render(request, "sense/form.html", context, status=status)
 
 
+def phone_parts(request: HttpRequest, asked: Form, fields: Iterable[Drawn]) -> dict[str, Any]:
+    """What page and shell of a form share: the questions in order, and what the scripts need to know."""
+    viewer = viewer_of(request)
+    first, usual, rest = phone.in_order(asked, fields)
+    return {
+        "asked": asked,
+        "first": first,
+        "usual": usual,
+        "rest": rest,
+        "rest_open": any(field[2] for field in rest),
+        "usual_answers": phone.usual_answers(asked),
+        "regions": phone.regions(),
+        "now": clock.now(),
+        **phone.waiting_parts(viewer),
+    }
+
+
 def _upload_url(asked: Form) -> str:
     return reverse("uploads:form", args=[asked.code])
 
 
-def _fields(
-    asked: Form, values: Mapping[str, str], problems: Mapping[str, Label], at: datetime
-) -> list[tuple[Question, Any, Label | None]]:
+def fields_of(asked: Form, values: Mapping[str, str], problems: Mapping[str, Label], at: datetime) -> list[Drawn]:
+    """Every question with what was said and what is wrong with it."""
     return [
         (
             _drawn(question, at),
@@ -266,10 +281,8 @@ def _drawn(question: Question, at: datetime) -> Question:
 def _defaults(asked: Form, site: Place, viewer: Viewer, at: datetime) -> dict[str, str]:
     local = at.astimezone(clock.SHANGHAI)
     today = local.date().isoformat()
-    values = {name: text for name, text in _DEFAULTS.items() if name in asked.by_name}
-    values |= {
-        question.name: today for question in asked.questions if question.name in {"onset_date", "filled_on", "day"}
-    }
+    values = {name: text for name, text in phone.USUAL.items() if name in asked.by_name}
+    values |= {question.name: today for question in asked.questions if question.name in phone.DAYS_OF_TODAY}
     values[asked.occurred] = (
         local.strftime("%Y-%m-%dT%H:%M") if asked.by_name[asked.occurred].kind == "moment" else today
     )
@@ -278,7 +291,7 @@ def _defaults(asked: Form, site: Place, viewer: Viewer, at: datetime) -> dict[st
     return values
 
 
-def _site(request: HttpRequest, viewer: Viewer, asked: Form) -> Place:
+def site_of(request: HttpRequest, viewer: Viewer, asked: Form) -> Place:
     """The site a page reports for: the one named, or the first of the viewer's that sends this stream."""
     named = request.POST.get("site") or request.GET.get("site")
     if named:
