@@ -30,6 +30,8 @@ WITHOUT_A_PLACE = {
 ANY_ACCOUNT = {"outline", "grid", "sessions", "end_session", "session_left"}
 """The city's outline, which every page with a map draws, and one's own sessions: any account may see them."""
 PUBLIC = {"home", "health", "account_login", "account_logout", "set_language", "display", "styles"}
+PUBLIC |= {"public:home", "public:file"}
+"""What the press office released: files that ask nothing of the database."""
 
 
 def patterns(resolver=None, names=()):

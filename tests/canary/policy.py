@@ -69,6 +69,8 @@ ROUTES = (
     Get("sessions", "/accounts/sessions/", frozenset(), frozenset(), compared=False),
     get("session_left", "/accounts/session/", "", ""),
     get("display", "/display/", "", ""),
+    get("public:home", "/public/", "", ""),
+    get("public:file", "/public/zh/situation.html", "", ""),
     get("outline", "/maps/outline.json", "", ""),
     get("grid", "/maps/grid.json", "", ""),
     get("exports:home", "/exports/", "export.take export.approve", "export"),
@@ -644,6 +646,7 @@ _CHECKED_BY = {
     "tests/server/test_exports.py": ("exports:ask",),
     "tests/server/test_drill.py": ("drill:start", "drill:pace", "drill:end"),
     "tests/stories/test_first_outbreak.py; in the demo alone": ("demo:advance",),
+    "tests/server/test_public.py": ("public:publish",),
     "tests/server/test_front.py; no row of anybody": ("styles",),
 }  # fmt: skip
 LEFT_TO_OTHERS = {name: where for where, names in _CHECKED_BY.items() for name in names}

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path
 
-from citywatch.server import display, maps, navigation, styles, uploads
+from citywatch.server import display, maps, navigation, public, styles, uploads
 from citywatch.server.api import mount
 from citywatch.server.demo import views as demo
 from citywatch.server.drill import views as drill
@@ -40,6 +40,7 @@ urlpatterns = [
     path("api/", mount().urls),
     path("", include(display.urlpatterns)),
     path("maps/", include(maps.urlpatterns)),
+    path("public/", include((public.urlpatterns, "public"))),
     path("uploads/", include((uploads.urlpatterns, "uploads"))),
     path("sense/", include("citywatch.city.sense.urls")),
     path("lab/", include("citywatch.city.lab.urls")),

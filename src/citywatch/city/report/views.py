@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from citywatch.city.registry.access import signed_in, viewer_of
@@ -67,7 +68,8 @@ def situation_docx(request: HttpRequest) -> HttpResponse:
 @signed_in("report.public", "report.press")
 def press(request: HttpRequest) -> HttpResponse:
     """Aggregates in public words: no small number, no person."""
-    return render(request, "report/press.html", {"sheet": queries.press_sheet(viewer_of(request))})
+    urls = {"public_url": reverse("public:home"), "publish_url": reverse("public:publish")}
+    return render(request, "report/press.html", {"sheet": queries.press_sheet(viewer_of(request)), **urls})
 
 
 def _as_of(request: HttpRequest) -> datetime:
