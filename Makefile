@@ -55,6 +55,7 @@ wheelhouse: setup
 
 screenshots: setup-dev
 	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python scripts/gallery.py
 
 clean:
 	rm -rf $(VENV) var wheelhouse node_modules src/citywatch/server/static/npm

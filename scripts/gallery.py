@@ -1,0 +1,134 @@
+"""Every page × role × light and dark × wide and narrow, to be looked at one by one: part of `make screenshots`.
+
+Walks a demo of its own fourteen hours into the outbreak, from each role's own links, the three administrators included;
+writes pictures and an index.html into var/gallery, and tells which pages are wider than their screen.
+"""
+
+import html
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from private_demo import ARGUMENTS, Demo, chromium, demo
+
+OUT = Path(__file__).resolve().parents[1] / "var/gallery"
+WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+BEGINNINGS = ("/", "/accounts/2fa/", "/accounts/sessions/", "/public/")
+_LEAVES = re.compile(r"^/(static|api|admin|demo|i18n|accounts/log)|\.(csv|xlsx|png|html)$|/(print|export|download)/")
+_TALLEST = 4000  # pixels; what lies below is more of the same
+
+
+def main() -> int:
+    """Take every picture; returns the number of pages wider than their screen."""
+    program = chromium()
+    if program is None:
+        print("the gallery needs Chromium (apt install chromium)", file=sys.stderr)
+        return 1
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - optional
+
+    os.environ["LANGUAGE"] = "zh_CN"
+    wide: list[str] = []
+    taken: dict[str, list[str]] = {}
+    with demo() as city, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, "--lang=zh-CN"])
+        passwords = {"": "", **city.passwords, **_administrators(city)}
+        _go_on(browser, city, passwords)
+        for role, password in passwords.items():
+            taken[role or "nobody"] = list(_walk(browser, city, role, password, wide))
+        browser.close()
+    _index(taken)
+    for line in wide:
+        print(f"wider than its screen: {line}")
+    print(f"{sum(map(len, taken.values()))} pictures: {OUT / 'index.html'}")
+    return len(wide)
+
+
+def _administrators(city: Demo) -> dict[str, str]:
+    """The three administrators, made as on a new installation."""
+    done = subprocess.run(
+        [sys.executable, "-m", "citywatch.server.cli", "admin", "create", "--city", "beijing"],
+        env=city.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return dict(re.findall(r"^(\w+) +(\S{12,})", done.stdout, re.MULTILINE))
+
+
+def _go_on(browser: Any, city: Demo, passwords: dict[str, str]) -> None:
+    page = _signed_in(browser, city, "duty", passwords["duty"], size=WIDTHS["desk"], theme="light")
+    page.goto(f"{city.address}/trace/")
+    page.locator("button[value=t14]").click()
+    page.wait_for_load_state("networkidle")
+    page.context.close()
+
+
+def _signed_in(browser: Any, city: Demo, role: str, password: str, *, size: tuple[int, int], theme: str) -> Any:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, locale="zh-CN", timezone_id="Asia/Shanghai"
+    )
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"{city.address}/accounts/login/")
+    if role:
+        page.fill("[name=login]", role)
+        page.fill("[name=password]", password)
+        page.press("[name=password]", "Enter")
+        page.wait_for_load_state("networkidle")
+    return page
+
+
+def _walk(browser: Any, city: Demo, role: str, password: str, wide: list[str]) -> Iterator[str]:
+    """Follow this role's links, each kind of page once, and take every page at both widths in both themes."""
+    first = _signed_in(browser, city, role, password, size=WIDTHS["desk"], theme="light")
+    addresses = _addresses(first, city.address)
+    first.context.close()
+    for width, size in WIDTHS.items():
+        for theme in THEMES:
+            page = _signed_in(browser, city, role, password, size=size, theme=theme)
+            for kind, path in addresses.items():
+                name = f"{role or 'nobody'}/{re.sub(r'[^a-z0-9]+', '-', kind).strip('-') or 'home'}-{width}-{theme}.png"
+                page.goto(city.address + path)
+                page.wait_for_load_state("networkidle")
+                across, high = page.evaluate(
+                    "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+                )
+                if across > size[0]:
+                    wide.append(f"{role} {path} {width} ({across} px)")
+                (OUT / name).parent.mkdir(parents=True, exist_ok=True)
+                clip = {"x": 0, "y": 0, "width": size[0], "height": min(high, _TALLEST)}
+                page.screenshot(path=OUT / name, full_page=True, clip=clip)
+                yield name
+            page.context.close()
+
+
+def _addresses(page: Any, address: str) -> dict[str, str]:
+    """One address of each kind of page that can be reached: numbers and codes make no new kind."""
+    found: dict[str, str] = {}
+    waiting = list(BEGINNINGS)
+    while waiting:
+        path = waiting.pop(0)
+        kind = re.sub(r"(?<=/)[0-9][\w-]*(?=/|$)", "n", path.split("?")[0])
+        if kind in found or _LEAVES.search(path.split("?")[0]):
+            continue
+        answer = page.goto(address + path)
+        if answer is None or answer.status != 200 or "html" not in answer.headers.get("content-type", ""):
+            continue
+        found[kind] = path
+        links = page.eval_on_selector_all("a[href^='/']", "all => all.map((one) => one.getAttribute('href'))")
+        waiting += [link.split("#")[0] for link in links]
+    return found
+
+
+def _index(taken: dict[str, list[str]]) -> None:
+    parts = ["<!doctype html><meta charset=utf-8><title>CityWatch</title><style>img{width:23%;margin:.5%}</style>"]
+    for role, names in taken.items():
+        parts.append(f"<h2>{html.escape(role)}</h2>")
+        parts += [f'<a href="{name}"><img loading=lazy src="{name}" title="{name}"></a>' for name in sorted(names)]
+    (OUT / "index.html").write_text("".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
