@@ -100,7 +100,7 @@ def test_five_hundred_cases_are_guessed_and_drawn_and_the_later_ones_counted(mon
         SimpleNamespace(pk=i, title=f"C{i}", onset_date=day + timedelta(days=int(rng.integers(0, 40))), sampled_on=None)
         for i in range(1, 521)
     ]
-    monkeypatch.setattr(chains, "_met", lambda rows: ())
+    monkeypatch.setattr(chains, "_met", lambda *_: ())
     found = chains.chain_tree(cases, [], seen=())
 
     assert (len(found.nodes), found.left_out) == (500, 20)

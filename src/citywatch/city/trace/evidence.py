@@ -4,6 +4,7 @@ Reads the investigation whole, whoever asks: its counts name nobody, and half of
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +18,7 @@ from citywatch.city.trace.whereabouts import (
     AREAS,
     CaseWindow,
     Pairs,
+    Telling,
     captured_pairs,
     exposure_windows,
     full_name,
@@ -57,14 +59,16 @@ def ranked(
     *,
     without_cases: frozenset[int] = frozenset(),
     without_places: frozenset[int] = frozenset(),
+    told: Telling | None = None,
 ) -> list[RankedPlace]:
     """The places its cases shared, best explanation first (at most 20); empty until two cases told of one place.
 
     `without_cases` (numbers of cases) counts as if they had never been reported. `without_places` (numbers of places)
     counts as if nobody, ill or well, had been there: nobody leaves the comparison, so a case that was nowhere else is
     a case no place explains. A market takes its halls along; a hall leaves its market standing, without the hall.
+    `told` is what the cases told, where it is in hand.
     """
-    counted = _question(investigation, without_cases, without_places)
+    counted = _question(investigation, without_cases, without_places, told)
     return _told(counted) if counted is not None else []
 
 
@@ -73,17 +77,19 @@ def power(
     *,
     without_cases: frozenset[int] = frozenset(),
     without_places: frozenset[int] = frozenset(),
+    told: Telling | None = None,
+    places: Sequence[RankedPlace] | None = None,
 ) -> Label | None:
     """Whether the first place is settled, and how many interviews more would settle it; None with nothing to compare.
 
     See `science.sources.interviews_to_settle`. A market and its halls are one answer here: which of them it was is the
-    next question.
+    next question. `places` is the ranking of the same question, where it is in hand.
     """
-    counted = _question(investigation, without_cases, without_places)
+    counted = _question(investigation, without_cases, without_places, told)
     if counted is None or not counted.compared or not _shown(counted):
         return None
-    first = Place.objects.select_related("parent").get(pk=counted.places[counted.ranking.place[_shown(counted)[0]]])
-    return _power_words(full_name(first), counted)
+    ranked_places = _told(counted) if places is None else places
+    return _power_words(ranked_places[0].name, counted) if ranked_places else None
 
 
 def first_positive_at(investigation: Investigation) -> datetime | None:
@@ -109,9 +115,9 @@ def snapshot(place: RankedPlace | None) -> dict[str, Any]:
 
 
 def _question(
-    investigation: Investigation, without_cases: frozenset[int], without_places: frozenset[int]
+    investigation: Investigation, without_cases: frozenset[int], without_places: frozenset[int], told: Telling | None
 ) -> Counted | None:
-    exposed = tuple(one for one in exposure_windows(investigation) if one.case not in without_cases)
+    exposed = tuple(one for one in exposure_windows(investigation, told) if one.case not in without_cases)
     if len(exposed) < LEAST_CASES:
         return None
     halls = Place.objects.filter(parent_id__in=without_places).values_list("pk", flat=True)

@@ -17,6 +17,7 @@ from citywatch.city.trace.types import SpreadPlace
 from citywatch.city.trace.whereabouts import (
     AREAS,
     CaseWindow,
+    Telling,
     columns_of,
     full_name,
     infectious_windows,
@@ -51,13 +52,14 @@ def ranked(
     at: datetime,
     without_cases: frozenset[int] = frozenset(),
     without_places: frozenset[int] = frozenset(),
+    told: Telling | None = None,
 ) -> list[SpreadPlace]:
     """The places where its cases may have spread it, by dose (at most 20), those where nobody was captured last.
 
     `without_cases` counts as if they had never been reported, `without_places` (and their halls) as if no case had
-    been there.
+    been there. `told` is what they told, where it is in hand.
     """
-    windows = tuple(one for one in infectious_windows(investigation, at=at) if one.case not in without_cases)
+    windows = tuple(one for one in infectious_windows(investigation, at=at, told=told) if one.case not in without_cases)
     if not windows:
         return []
     halls = Place.objects.filter(parent_id__in=without_places).values_list("pk", flat=True)

@@ -3,14 +3,14 @@
 Reads the investigation whole, whoever asks: its counts name nobody, and half of the cases would point elsewhere.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from citywatch.city.trace import rules
 from citywatch.city.trace.models import COUNTED, Case, Investigation, Stay
@@ -38,13 +38,41 @@ class CaseWindow:
     told: tuple[Told, ...]
 
 
-def exposure_windows(investigation: Investigation) -> tuple[CaseWindow, ...]:
-    """Its cases while they were infected: where from? Those of whom no day is known are left out."""
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Cases that count, by number, and the stays each told of: read once for all that a page asks of them."""
+
+    cases: tuple[Case, ...]
+    stays: Mapping[int, Sequence[Stay]]
+
+
+def told_by(cases: Any) -> Telling:
+    """What these cases told; rows in hand, or a question that finds them."""
+    rows = tuple(sorted(cases, key=lambda case: case.pk))
+    stays: dict[int, list[Stay]] = {}
+    asked = cases if isinstance(cases, QuerySet) else [case.pk for case in rows]
+    for stay in Stay.objects.filter(case__in=asked):
+        stays.setdefault(stay.case_id, []).append(stay)
+    return Telling(rows, stays)
+
+
+def told_in(investigation: Investigation) -> Telling:
+    """What the cases of an investigation told."""
+    return told_by(investigation.cases.filter(COUNTED))
+
+
+def exposure_windows(investigation: Investigation, told: Telling | None = None) -> tuple[CaseWindow, ...]:
+    """Its cases while they were infected: where from? Those of whom no day is known are left out.
+
+    `told` is what they told, where it is in hand.
+    """
     rule = rules.window_rule(day_of(investigation.opened_at))
-    return _windows(investigation.cases, lambda _, reference: rules.exposure_span(reference, rule))
+    return _windows(told or told_in(investigation), lambda _, reference: rules.exposure_span(reference, rule))
 
 
-def infectious_windows(investigation: Investigation, *, at: datetime) -> tuple[CaseWindow, ...]:
+def infectious_windows(
+    investigation: Investigation, *, at: datetime, told: Telling | None = None
+) -> tuple[CaseWindow, ...]:
     """Its cases while they could infect, until isolation or now: who next?
 
     Now is the end of the hour, so that the same question is not asked anew each minute.
@@ -54,7 +82,7 @@ def infectious_windows(investigation: Investigation, *, at: datetime) -> tuple[C
     def span(case: Case, reference: date) -> tuple[datetime, datetime]:
         return rules.infectious_from(reference, investigation.look_back_days), case.isolated_at or now
 
-    return _windows(investigation.cases, span)
+    return _windows(told or told_in(investigation), span)
 
 
 def city_windows(*, first: date, at: datetime) -> tuple[CaseWindow, ...]:
@@ -68,7 +96,7 @@ def city_windows(*, first: date, at: datetime) -> tuple[CaseWindow, ...]:
 
     # Whoever was reported longer ago was isolated long since, or recovered.
     recent = Case.objects.filter(reported_at__gte=since - timedelta(days=rules.EPISODE_DAYS))
-    return _windows(recent.select_related("investigation"), span)
+    return _windows(told_by(recent.filter(COUNTED).select_related("investigation")), span)
 
 
 def pairs_in(windows: tuple[CaseWindow, ...]) -> Pairs:
@@ -210,13 +238,9 @@ def _end_of_hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-def _windows(rows: Any, span_of: Callable[[Case, date], tuple[datetime, datetime]]) -> tuple[CaseWindow, ...]:
-    cases = rows.filter(COUNTED).order_by("pk")
-    told: dict[int, list[Stay]] = {}
-    for stay in Stay.objects.filter(case__in=cases):
-        told.setdefault(stay.case_id, []).append(stay)
+def _windows(told: Telling, span_of: Callable[[Case, date], tuple[datetime, datetime]]) -> tuple[CaseWindow, ...]:
     found = []
-    for case in cases:
+    for case in told.cases:
         if case.reference_day is None:
             continue
         start, end = span_of(case, case.reference_day)
@@ -224,7 +248,7 @@ def _windows(rows: Any, span_of: Callable[[Case, date], tuple[datetime, datetime
             continue
         there = {
             (stay.visited_id, minute(max(stay.from_at, start)), minute(min(stay.to_at, end)))
-            for stay in told.get(case.pk, ())
+            for stay in told.stays.get(case.pk, ())
             if stay.from_at < end and stay.to_at > start
         }
         found.append(CaseWindow(case.pk, case.person_id or 0, minute(start), minute(end), tuple(sorted(there))))

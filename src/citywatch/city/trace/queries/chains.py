@@ -107,6 +107,14 @@ class ChainNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """What tells who met whom: stays told, by case, and contacts named."""
+
+    stays: Mapping[int, Sequence[Stay]]
+    contacts: Sequence[Contact]
+
+
+@dataclass(frozen=True, slots=True)
 class ChainTree:
     """The tree of an investigation; `told` says whether people told it or weights guessed it."""
 
@@ -119,13 +127,22 @@ class ChainTree:
         return sum(node.infector is None or node.infector.case_id is None for node in self.nodes)
 
 
-def chain_tree(cases: Sequence[Any], links: Sequence[Link], *, seen: Collection[int]) -> ChainTree:
-    """Tell the tree of these cases (at most 500, the earliest), of which `seen` may be opened."""
+def chain_tree(
+    cases: Sequence[Any],
+    links: Sequence[Link],
+    *,
+    seen: Collection[int],
+    met: "Met | None" = None,
+) -> ChainTree:
+    """Tell the tree of these cases (at most 500, the earliest), of which `seen` may be opened.
+
+    `met` is what is known of who met whom, where it is in hand.
+    """
     dated = sorted(cases, key=lambda row: (_day(row) or date.max, row.pk))
     kept, left_out = dated[:MOST_NODES], max(0, len(dated) - MOST_NODES)
     titles = {row.pk: row.title for row in kept}
     told = _told_by(links, titles)
-    known = told or _guessed(kept)
+    known = told or _guessed(kept, met)
     parent = {row.pk: known[row.pk][0].case_id if row.pk in known else None for row in kept}
     heights = _heights([row.pk for row in kept], parent)
     infected: dict[int, int] = {}
@@ -205,13 +222,13 @@ def _day(row: Any) -> date | None:
     return rules.reference_day(row.onset_date, row.sampled_on)
 
 
-def _guessed(cases: Sequence[Any]) -> dict[int, tuple[Infector, ...]]:
+def _guessed(cases: Sequence[Any], known: Met | None) -> dict[int, tuple[Infector, ...]]:
     """For each dated case its likeliest infector and the next best, by number."""
     rows = [row for row in cases if _day(row) is not None]
     if len(rows) < 2:
         return {}
     days = tuple(day.toordinal() for row in rows if (day := _day(row)) is not None)
-    met = _met(rows)
+    met = _met(rows, known)
     found = _tree(days, met)
     outside = str(Label("来源不明", "Unknown source"))
 
@@ -249,8 +266,9 @@ def _tree(days: tuple[int, ...], met: tuple[tuple[int, int, float], ...]) -> tup
     )
 
 
-def _met(rows: Sequence[Any]) -> tuple[tuple[int, int, float], ...]:
+def _met(rows: Sequence[Any], known: Met | None = None) -> tuple[tuple[int, int, float], ...]:
     """Pairs known to have met while the first could infect: named as a contact, or told of one place at one time."""
+    known = known or told_of(rows)
     windows = [_infectious(row) for row in rows]
     index = {row.pk: i for i, row in enumerate(rows)}
     of_person = {row.person_id: i for i, row in enumerate(rows) if row.person_id}
@@ -262,10 +280,11 @@ def _met(rows: Sequence[Any]) -> tuple[tuple[int, int, float], ...]:
             if one != other and first < until and last >= since:
                 pairs[one, other] = max(pairs.get((one, other), 0.0), worth)
 
-    for one in Contact.objects.filter(case_id__in=index, person_id__in=of_person).exclude(state="dropped"):
+    on_lists = (one for one in known.contacts if one.case_id in index and one.person_id in of_person)
+    for one in on_lists:
         meet(index[one.case_id], of_person[one.person_id], one.first_at, one.last_at, _NAMED)
     by_place: dict[int, list[Stay]] = {}
-    for stay in Stay.objects.filter(case_id__in=index):
+    for stay in (stay for pk in index for stay in known.stays.get(pk, ())):
         by_place.setdefault(stay.visited_id, []).append(stay)
     for stays in by_place.values():
         for number, stay in enumerate(stays):
@@ -274,6 +293,17 @@ def _met(rows: Sequence[Any]) -> tuple[tuple[int, int, float], ...]:
                 if stay.case_id != other.case_id and first < last:
                     meet(index[stay.case_id], index[other.case_id], first, last, _SHARED)
     return tuple(sorted((a, b, worth) for (a, b), worth in pairs.items()))
+
+
+def told_of(rows: Sequence[Any]) -> Met:
+    """The stays these cases told of, and which of them are on each other's contact lists."""
+    numbers = [row.pk for row in rows]
+    stays: dict[int, list[Stay]] = {}
+    for stay in Stay.objects.filter(case_id__in=numbers):
+        stays.setdefault(stay.case_id, []).append(stay)
+    people = [row.person_id for row in rows if row.person_id]
+    named = Contact.objects.filter(case_id__in=numbers, person_id__in=people).exclude(state="dropped")
+    return Met(stays, list(named))
 
 
 def _infectious(row: Any) -> tuple[datetime, datetime]:

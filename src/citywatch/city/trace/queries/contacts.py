@@ -1,9 +1,13 @@
 """Contacts, hand-overs, and the lines of a worklist: a row, its masked name, its clocks, the steps open to a viewer."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, Q
 
 from citywatch.city.trace.lifecycles import GIVEN_AWAY, is_hand_over
 from citywatch.city.trace.models import Case, Contact
@@ -45,21 +49,65 @@ class GivenRow:
     taken: Any
 
 
-def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime) -> tuple[Line, ...]:
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What stands beside rows of cases and contacts: masked names by person, clocks by kind and number."""
+
+    names: Mapping[int, Identity]
+    clocks: Mapping[tuple[str, int], Sequence[Clock]]
+
+
+def contacts_in(viewer: Viewer, cases: Iterable[Case]) -> list[Any]:
+    """Contacts of these cases, each saying by `is_seen` whether the viewer may see it, with all a page shows of one.
+
+    Beside those seen come the ones who became cases themselves: who met whom is read whole, and names nobody.
+    """
+    known = {case.pk: case for case in cases}
+    people = [case.person_id for case in known.values() if case.person_id]
+    visible = Contact.objects.visible_to(viewer).filter(pk=OuterRef("pk"))
+    rows = (
+        Contact.objects.filter(case_id__in=known)
+        .annotate(is_seen=Exists(visible))
+        .filter(Q(is_seen=True) | Q(person_id__in=people))
+        .select_related("place", "visited__parent", "through", "from_row__place")
+        .order_by("case_id", "pk")
+    )
+    found = list(rows)
+    for row in found:
+        row.case = known[row.case_id]
+    return found
+
+
+def names_and_clocks(rows: Iterable[WorkedModel], viewer: Viewer, *, unnamed: Iterable[WorkedModel] = ()) -> Along:
+    """Names and clocks of cases and contacts together, in two questions; of the `unnamed` rows the clocks alone."""
+    named = list(rows)
+    asked: dict[str, list[int]] = {}
+    for row in (*named, *unnamed):
+        asked.setdefault(row._meta.label_lower, []).append(row.pk)
+    people = {row.person_id for row in named}  # type: ignore[attr-defined]
+    clocks: dict[tuple[str, int], list[Clock]] = {}
+    about = [Q(subject_kind=kind, subject_id__in=numbers) for kind, numbers in asked.items()]
+    if about:
+        for clock in Clock.objects.filter(reduce(or_, about)).order_by("due_at"):
+            clocks.setdefault((clock.subject_kind, clock.subject_id), []).append(clock)
+    people.discard(None)
+    return Along(masked_identities(people, by=viewer) if people else {}, clocks)
+
+
+def lines(rows: Sequence[WorkedModel], viewer: Viewer, *, at: datetime, along: Along | None = None) -> tuple[Line, ...]:
     """Rows of cases or contacts with what a worklist needs of them, in the order given."""
     if not rows:
         return ()
-    names = masked_identities({row.person_id for row in rows if row.person_id}, by=viewer)  # type: ignore[attr-defined]
-    clocks: dict[int, list[Clock]] = {}
-    for clock in clocks_about(type(rows[0]), [row.pk for row in rows]):
-        clocks.setdefault(clock.subject_id, []).append(clock)
+    found = along or names_and_clocks(rows, viewer)
+    kind, names = rows[0]._meta.label_lower, found.names
+    clocks = {row.pk: found.clocks.get((kind, row.pk), ()) for row in rows}
     return tuple(
         Line(
             row,
             names.get(row.person_id, Identity()).name,  # type: ignore[attr-defined]
-            tuple(clocks.get(row.pk, ())),
+            tuple(clocks[row.pk]),
             _moves(row, viewer),
-            any(clock.is_late(at) for clock in clocks.get(row.pk, ())),
+            any(clock.is_late(at) for clock in clocks[row.pk]),
             opens_case=not isinstance(row, Contact) or viewer.may(row.case.VIEW, row.case.place.path),
         )
         for row in rows
@@ -118,6 +166,14 @@ def contacts_of(viewer: Viewer, row: Any, *, at: datetime) -> tuple[Line, ...]:
     return lines(list(contact_rows(viewer).filter(case=row)), viewer, at=at)
 
 
+def case_with_contacts(viewer: Viewer, row: Any, *, at: datetime) -> tuple[Line, Identity, tuple[Line, ...]]:
+    """The line of a case, its masked identity, and the lines of its contacts."""
+    met = [contact for contact in contacts_in(viewer, [row]) if contact.is_seen]
+    along = names_and_clocks([row, *met], viewer)
+    masked = along.names.get(row.person_id, Identity())
+    return lines([row], viewer, at=at, along=along)[0], masked, lines(met, viewer, at=at, along=along)
+
+
 def contacts_waiting(viewer: Viewer, *, judged_before: datetime) -> list[int]:
     """Close contacts judged before a moment and not yet in quarantine."""
     waiting = worklist(viewer, kind="close").filter(state__in=("listed", "notified"), judged_at__lte=judged_before)
@@ -125,11 +181,11 @@ def contacts_waiting(viewer: Viewer, *, judged_before: datetime) -> list[int]:
 
 
 def contact_rows(viewer: Viewer) -> Any:
-    # Fetched one table after another: PostgreSQL has been seen to spend minutes on the ten joined at once.
+    # Six tables at once and no more: PostgreSQL has been seen to spend minutes on ten.
     return (
         Contact.objects.visible_to(viewer)
-        .select_related("place", "case")
-        .prefetch_related("case__investigation", "case__place", "visited__parent", "through", "from_row__place")
+        .select_related("place", "case__place", "visited__parent")
+        .prefetch_related("through", Prefetch("from_row", Contact.objects.select_related("place")))
         .order_by("case_id", "pk")
     )
 

@@ -1,8 +1,8 @@
 """Investigations with their cases, curve, map and history."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
@@ -11,19 +11,21 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from citywatch.city.trace import evidence, rules
 from citywatch.city.trace.lifecycles import GIVEN_AWAY, NOT_COUNTED
-from citywatch.city.trace.models import COUNTED, Case, Investigation, Link
+from citywatch.city.trace.models import COUNTED, Case, Investigation, Link, RiskPoint
 from citywatch.city.trace.queries.chains import (
     ChainTree,
+    Met,
     Offspring,
     chain_tree,
     contradictions_in,
     offspring_of,
     told_chains,
 )
-from citywatch.city.trace.queries.contacts import Line, clocks_about, contact_rows, lines
-from citywatch.city.trace.queries.places import risk_points
-from citywatch.city.trace.queries.source_lock import SourceLock, source_lock
+from citywatch.city.trace.queries.contacts import Line, contacts_in, lines, names_and_clocks
+from citywatch.city.trace.queries.places import risk_point_facts
+from citywatch.city.trace.queries.source_lock import INTERVIEWS, VERIFIED, SourceLock, source_lock
 from citywatch.city.trace.types import CaseCounts, InvestigationFacts, RankedPlace, RiskPointFacts
+from citywatch.city.trace.whereabouts import Telling, told_by
 from citywatch.mechanisms.clock import SHANGHAI, day_of, start_of
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import ScopedQuerySet
@@ -87,38 +89,71 @@ def ranking(viewer: Viewer, investigation_id: int) -> list[RankedPlace]:
     return evidence.ranked(investigation_row(viewer, investigation_id))
 
 
-def dossier(viewer: Viewer, investigation_id: int, *, at: datetime) -> Dossier:
-    """An investigation's cases, contacts, chains, curve and history, as far as the viewer may see them."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An investigation read whole, once for a page: all its cases, those the viewer may see, what they told."""
+
+    row: Investigation
+    cases: tuple[Any, ...]
+    seen: frozenset[int]
+    told: Telling
+
+    @property
+    def counted(self) -> tuple[Case, ...]:
+        """The cases that count, by number."""
+        return self.told.cases
+
+
+def opened(viewer: Viewer, investigation_id: int) -> Opened:
+    """Read an investigation the viewer may see, in three questions."""
     row = investigation_row(viewer, investigation_id)
-    everyone = row.cases.filter(COUNTED)
-    shown = list(
-        Case.objects.visible_to(viewer)
-        .filter(investigation=row)
-        .exclude(state__in=GIVEN_AWAY)
-        .select_related("place")
-        .order_by("reported_at", "pk")
-    )
-    met = list(contact_rows(viewer).filter(case__investigation=row))
-    clocks = tuple(clocks_about(Case, list(everyone.values_list("pk", flat=True)), code="source-lock"))
+    visible = Case.objects.visible_to(viewer).filter(pk=OuterRef("pk"))
+    cases = tuple(row.cases.annotate(is_seen=Exists(visible)).select_related("place").order_by("reported_at", "pk"))
+    for case in cases:
+        case.investigation = row  # known; nobody need ask
+    told = told_by([case for case in cases if case.state not in NOT_COUNTED])
+    return Opened(row, cases, frozenset(case.pk for case in cases if case.is_seen), told)
+
+
+def dossier(viewer: Viewer, investigation_id: int, *, at: datetime, read: Opened | None = None) -> Dossier:
+    """An investigation's cases, contacts, chains, curve and history, as far as the viewer may see them."""
+    read = read or opened(viewer, investigation_id)
+    row, everyone = read.row, read.counted
+    shown = [case for case in read.cases if case.pk in read.seen and case.state not in GIVEN_AWAY]
+    named = contacts_in(viewer, read.cases)
+    known = Met(read.told.stays, [contact for contact in named if contact.state != "dropped"])
+    met = [contact for contact in named if contact.is_seen]
+    hidden = [case for case in read.cases if case.pk not in read.seen]
+    along = names_and_clocks([*(case for case in read.cases if case.pk in read.seen), *met], viewer, unnamed=hidden)
+    case_clocks = [one for case in read.cases for one in along.clocks.get((Case._meta.label_lower, case.pk), ())]
+    numbers = {case.pk for case in everyone}
+    clocks = (one for one in case_clocks if one.code == "source-lock" and one.subject_id in numbers)
     links = list(Link.objects.visible_to(viewer).filter(infector__investigation=row))
     chains, labels = told_chains(links, everyone)
-    contact_lines = lines(met, viewer, at=at)
+    contact_lines = lines(met, viewer, at=at, along=along)
+    points, published = _points(viewer, row)
+    entries = _entries(viewer, read, points)
     return Dossier(
         row=row,
         rule=rules.window_rule(day_of(row.opened_at)).describe(row.look_back_days),
-        clocks=clocks,
-        lock=source_lock(row),
-        cases=lines(shown, viewer, at=at),
-        hidden_cases=max(0, everyone.count() - sum(case.state not in NOT_COUNTED for case in shown)),
+        clocks=tuple(sorted(clocks, key=lambda one: one.due_at)),
+        lock=source_lock(row, read.cases, clocks=case_clocks, entries=entries, published=published),
+        cases=lines(shown, viewer, at=at, along=along),
+        hidden_cases=max(0, len(everyone) - sum(case.state not in NOT_COUNTED for case in shown)),
         contacts=contact_lines,
         contact_states=dict(Counter(line.row.state for line in contact_lines)),
         late_contacts=sum(line.late for line in contact_lines),
         offspring=offspring_of(chains, labels),
         contradictions=contradictions_in(chains, labels),
-        chains=chain_tree(list(everyone.select_related("investigation")), links, seen={case.pk for case in shown}),
+        chains=chain_tree(
+            everyone,
+            links,
+            seen={case.pk for case in shown},
+            met=known,
+        ),
         curve=curve(everyone),
-        risk_points=tuple(risk_points(viewer, investigation_id=row.pk)),
-        history=_history(viewer, row, [case.pk for case in shown]),
+        risk_points=tuple(risk_point_facts(point) for point in points if point.is_seen),
+        history=_history(read, entries, {case.pk for case in shown}),
         moves=tuple(move for move in row.moves_for(viewer) if move.name != "publish_source"),
     )
 
@@ -173,12 +208,9 @@ def source_clocks(viewer: Viewer, *, most: int = 3) -> list[Clock]:
     return running or list(clocks.filter(stopped_at__isnull=False).order_by("-due_at")[:most])
 
 
-def curve(cases: Any) -> dict[str, Any]:
+def curve(cases: Iterable[Case]) -> dict[str, Any]:
     """The epidemic curve by onset (by sampling in those never ill), one series per classification."""
-    dated = [
-        (rules.reference_day(onset, sampled), kind)
-        for onset, sampled, kind in cases.values_list("onset_date", "sampled_on", "classification")
-    ]
+    dated = [(case.reference_day, case.classification) for case in cases]
     known = [(day, kind) for day, kind in dated if day is not None]
     if not known:
         return {"days": [], "series": []}
@@ -203,10 +235,11 @@ def investigation_row(viewer: Viewer, investigation_id: int) -> Investigation:
 def seen_by(viewer: Viewer) -> ScopedQuerySet:
     """Investigations led in the viewer's places, and those elsewhere that hold one of the viewer's cases.
 
-    A case found in one district and reported in another is worked by both; each sees its own people in it.
+    A case found in one district and reported in another is worked by both; each sees its own people in it. One opened
+    in an emergency is shown alone: its investigation tells of all the others.
     """
     led = Investigation.objects.visible_to(viewer).values("pk")
-    shared = Case.objects.visible_to(viewer).filter(investigation=OuterRef("pk"))
+    shared = Case.objects.visible_to(replace(viewer, opened={})).filter(investigation=OuterRef("pk"))
     found: ScopedQuerySet = Investigation.objects.filter(Q(pk__in=led) | Exists(shared))
     return found
 
@@ -243,14 +276,39 @@ class Happening:
     because: str
 
 
-def _history(viewer: Viewer, row: Investigation, case_ids: Sequence[int]) -> tuple[Happening, ...]:
-    """The journal's entries about the investigation and the cases shown, newest first."""
-    points = list(row.risk_points.values_list("pk", flat=True))
-    about = Q(subject_kind="trace.investigation", subject_id=row.pk)
-    about |= Q(subject_kind="trace.case", subject_id__in=case_ids)
-    about |= Q(subject_kind="trace.riskpoint", subject_id__in=points)
-    entries = Entry.objects.visible_to(viewer).filter(about, kind__in=HISTORY).order_by("-at", "-pk")[:200]
-    titles = {case.pk: case.title for case in Case.objects.filter(pk__in=case_ids)}
+_HISTORY_LINES = 200
+
+
+def _points(viewer: Viewer, row: Investigation) -> tuple[list[Any], datetime | None]:
+    """Its risk points, newest first, each with whether the viewer may see it; and when the first was published."""
+    visible = RiskPoint.objects.visible_to(viewer).filter(pk=OuterRef("pk"))
+    points = row.risk_points.annotate(is_seen=Exists(visible)).select_related("place__parent")
+    found = list(points.order_by("-published_at", "-pk"))
+    for point in found:
+        point.investigation = row
+    return found, found[-1].published_at if found else None
+
+
+def _entries(viewer: Viewer, read: Opened, points: Sequence[Any]) -> list[Any]:
+    """What the journal says of the investigation, its cases and points, oldest first; `is_seen`: by the viewer too."""
+    about = Q(subject_kind="trace.investigation", subject_id=read.row.pk)
+    about |= Q(subject_kind="trace.case", subject_id__in=[case.pk for case in read.cases])
+    about |= Q(subject_kind="trace.riskpoint", subject_id__in=[point.pk for point in points])
+    asked = Q(about, kind__in={*HISTORY, *INTERVIEWS})
+    if read.row.event_id is not None:
+        asked |= Q(subject_kind="warn.healthevent", subject_id=read.row.event_id, kind=VERIFIED)
+    visible = Entry.objects.visible_to(viewer).filter(pk=OuterRef("pk"))
+    return list(Entry.objects.filter(asked).annotate(is_seen=Exists(visible)).order_by("at", "pk"))
+
+
+def _history(read: Opened, entries: Sequence[Any], shown: Collection[int]) -> tuple[Happening, ...]:
+    """The entries the viewer may see about the investigation and the cases shown, newest first."""
+    titles = {case.pk: case.title for case in read.cases}
+    seen = [
+        entry
+        for entry in reversed(entries)
+        if entry.is_seen and entry.kind in HISTORY and (entry.subject_kind != "trace.case" or entry.subject_id in shown)
+    ]
     return tuple(
         Happening(
             entry.at,
@@ -258,5 +316,5 @@ def _history(viewer: Viewer, row: Investigation, case_ids: Sequence[int]) -> tup
             titles.get(entry.subject_id, "") if entry.subject_kind == "trace.case" else "",
             entry.because,
         )
-        for entry in entries
+        for entry in seen[:_HISTORY_LINES]
     )

@@ -19,24 +19,25 @@ def risk_points(viewer: Viewer | None = None, *, investigation_id: int | None = 
     rows = RiskPoint.objects.all() if viewer is None else RiskPoint.objects.visible_to(viewer)
     if investigation_id is not None:
         rows = rows.filter(investigation_id=investigation_id)
-    points = list(rows.select_related("investigation", "place__parent").order_by("-published_at", "-pk"))
-    return [
-        RiskPointFacts(
-            id=point.pk,
-            investigation_id=point.investigation_id,
-            event_id=point.investigation.event_id,
-            place_id=point.place_id,
-            code=point.place.code,
-            name=whereabouts.full_name(point.place),
-            district_code=point.place.district_code,
-            lon=point.place.lon,
-            lat=point.place.lat,
-            published_at=point.published_at,
-            because=point.because,
-            hours_from_first_positive=point.hours,
-        )
-        for point in points
-    ]
+    points = rows.select_related("investigation", "place__parent").order_by("-published_at", "-pk")
+    return [risk_point_facts(point) for point in points]
+
+
+def risk_point_facts(point: RiskPoint) -> RiskPointFacts:
+    return RiskPointFacts(
+        id=point.pk,
+        investigation_id=point.investigation_id,
+        event_id=point.investigation.event_id,
+        place_id=point.place_id,
+        code=point.place.code,
+        name=whereabouts.full_name(point.place),
+        district_code=point.place.district_code,
+        lon=point.place.lon,
+        lat=point.place.lat,
+        published_at=point.published_at,
+        because=point.because,
+        hours_from_first_positive=point.hours,
+    )
 
 
 def find_places(text: str, *, limit: int = 12) -> list[Any]:

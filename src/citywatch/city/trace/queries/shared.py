@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from citywatch.city.trace import whereabouts
-from citywatch.city.trace.models import Investigation, Stay
+from citywatch.city.trace.models import Stay
 from citywatch.city.trace.queries.timeline import may_see_records
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -32,14 +32,14 @@ def shared_places(viewer: Viewer, row: Any, *, at: datetime) -> tuple[SharedPlac
     """
     if row.investigation_id is None:
         return ()
-    investigation = Investigation.objects.get(pk=row.investigation_id)
-    exposed = whereabouts.pairs_in(whereabouts.exposure_windows(investigation))
-    infectious = whereabouts.pairs_in(whereabouts.infectious_windows(investigation, at=at))
+    told = whereabouts.told_in(row.investigation)
+    exposed = whereabouts.pairs_in(whereabouts.exposure_windows(row.investigation, told))
+    infectious = whereabouts.pairs_in(whereabouts.infectious_windows(row.investigation, at=at, told=told))
     others = [Counter(place for case, place in pairs if case != row.pk) for pairs in (exposed, infectious)]
     own = {place for case, place in exposed | infectious if case == row.pk and others[0][place] + others[1][place]}
     if not may_see_records(viewer, row):
-        told = Stay.objects.filter(case=row).values_list("visited_id", "visited__parent_id")
-        own &= {place for pair in told for place in pair}
+        own_stays = Stay.objects.filter(case=row).values_list("visited_id", "visited__parent_id")
+        own &= {place for pair in own_stays for place in pair}
     places = Place.objects.exclude(kind__in=whereabouts.AREAS).select_related("parent").in_bulk(own)
     found = [
         SharedPlace(

@@ -1,10 +1,9 @@
 """The sixteen hours from the first positive result to the published risk point, with what happened on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from citywatch.city.trace import evidence
 from citywatch.city.trace.models import Case, Investigation
 from citywatch.city.warn import queries as warn
 from citywatch.mechanisms.errors import NotFound
@@ -12,6 +11,9 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.lifecycle.services import clock_rule
+
+INTERVIEWS = ("trace.interview_recorded", "trace.interview_draft_saved")
+VERIFIED = "warn.event_verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,31 @@ class SourceLock:
         return next((one.name for one in self.milestones if one.at is None), None)
 
 
-def source_lock(row: Investigation) -> SourceLock:
-    """Read the investigation whole, whoever asks: moments name nobody."""
+def source_lock(
+    row: Investigation,
+    rows: Iterable[Case],
+    *,
+    clocks: Iterable[Clock],
+    entries: Sequence[Entry],
+    published: datetime | None,
+) -> SourceLock:
+    """Read the investigation whole, whoever asks: moments name nobody.
+
+    `rows` are all its cases, `clocks` any of theirs, `entries` the journal's of their interviews and of the
+    event's verification, oldest first.
+    """
     # A case handed over is one person in two rows: what its first row told is not another case's telling.
     cases: dict[int, int] = {}
-    for pk, above in row.cases.exclude(state="discarded").order_by("pk").values_list("pk", "from_row_id"):
-        cases[pk] = cases.get(above, pk)
-    clocks = Clock.objects.filter(code="source-lock", subject_kind=Case._meta.label_lower, subject_id__in=cases)
-    clock = clocks.order_by("started_at", "pk").first()
-    began = clock.started_at if clock else evidence.first_positive_at(row)
-    interview, shared = _interviews(cases)
-    published = row.risk_points.order_by("published_at").values_list("published_at", flat=True).first()
+    for case in sorted(rows, key=lambda case: case.pk):
+        if case.state != "discarded":
+            cases[case.pk] = cases.get(case.from_row_id or 0, case.pk)
+    own = [one for one in clocks if one.code == "source-lock" and one.subject_id in cases]
+    clock = min(own, key=lambda one: (one.started_at, one.pk), default=None)
+    began = clock.started_at if clock else None
+    interview, shared = _interviews(cases, entries)
     steps = (
         (Label("首例阳性", "First positive"), began),
-        (Label("事件核实", "Event verified"), _verified(row)),
+        (Label("事件核实", "Event verified"), _verified(row, entries)),
         (Label("首次流调访谈", "First interview"), interview),
         (Label("首个共同场所", "First shared place"), shared),
         (Label("公布风险点位", "Risk point published"), published),
@@ -66,27 +79,30 @@ def _hours(began: datetime | None, at: datetime | None) -> float | None:
     return None if began is None or at is None else (at - began).total_seconds() / 3600
 
 
-def _verified(row: Investigation) -> datetime | None:
+def _verified(row: Investigation, entries: Iterable[Entry]) -> datetime | None:
     if row.event_id is None:
         return None
+    said = next((entry.at for entry in entries if entry.kind == VERIFIED), None)
+    if said is not None:
+        return said
     try:
         return warn.event_facts(row.event_id).verified_at
     except NotFound:
         return None
 
 
-def _interviews(cases: Mapping[int, int]) -> tuple[datetime | None, datetime | None]:
+def _interviews(cases: Mapping[int, int], entries: Iterable[Entry]) -> tuple[datetime | None, datetime | None]:
     """When the first of these cases was interviewed, and when for the first time two had told of one place."""
     told: dict[str, int] = {}
     first = None
-    entries = Entry.objects.filter(
-        kind__in=("trace.interview_recorded", "trace.interview_draft_saved"),
-        subject_kind=Case._meta.label_lower,
-        subject_id__in=cases,
-    )
-    for at, case_id, body in entries.order_by("at", "pk").values_list("at", "subject_id", "body"):
-        first = first or at
-        for code, *_ in body.get("stays", ()):
-            if told.setdefault(code, cases[case_id]) != cases[case_id]:
-                return first, at
+    for entry in entries:
+        if entry.kind not in INTERVIEWS:
+            continue
+        case = cases.get(entry.subject_id or 0)
+        if case is None:
+            continue
+        first = first or entry.at
+        for code, *_ in entry.body.get("stays", ()):
+            if told.setdefault(code, case) != case:
+                return first, entry.at
     return first, None

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from citywatch.city.trace import evidence, rules, spreading, whereabouts
-from citywatch.city.trace.models import COUNTED, Case, Investigation
-from citywatch.city.trace.queries.investigations import case_counts, investigation_row
+from citywatch.city.trace.queries.investigations import Opened, opened
 from citywatch.city.trace.types import RankedPlace, SpreadPlace
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -102,27 +101,28 @@ def what_if(
     direction: str = "backward",
     without_cases: Collection[int] = (),
     without_places: Collection[int] = (),
+    read: Opened | None = None,
 ) -> Ranking:
     """Rank with these cases and places left out, in one of `rules.DIRECTIONS`.
 
-    Only a case the viewer may see can be left out: the difference one case makes tells where it was.
+    Only a case the viewer may see can be left out: the difference one case makes tells where it was. `read` is the
+    investigation, where it is in hand.
     """
     rules.known_direction(direction)
-    row = investigation_row(viewer, investigation_id)
-    seen = Case.objects.visible_to(viewer).filter(COUNTED, investigation=row).order_by("pk")
-    titles = {case.pk: case.title for case in seen}
+    read = read or opened(viewer, investigation_id)
+    titles = {case.pk: case.title for case in read.counted if case.pk in read.seen}
     out_cases = frozenset(pk for pk in without_cases if pk in titles)
     named = (
         Place.objects.select_related("parent").filter(pk__in=list(without_places)).exclude(kind__in=whereabouts.AREAS)
     )
     names = {place.pk: whereabouts.full_name(place) for place in named}
     out_places = frozenset(names)
-    stands = _ranked(direction, row, at, frozenset(), frozenset())
-    asked = _ranked(direction, row, at, out_cases, out_places) if out_cases or out_places else stands
+    stands = _ranked(direction, read, at, frozenset(), frozenset())
+    asked = _ranked(direction, read, at, out_cases, out_places) if out_cases or out_places else stands
     return Ranking(
         direction,
-        _lines(row, stands, asked, at=at, out_cases=out_cases, out_places=out_places),
-        evidence.power(row, without_cases=out_cases, without_places=out_places) if direction == "backward" else None,
+        _lines(read, stands, asked, at=at, out_cases=out_cases, out_places=out_places),
+        _power(read, asked, out_cases, out_places) if direction == "backward" else None,
         tuple((pk, titles[pk]) for pk in sorted(out_cases)),
         tuple(sorted(names.items())),
         tuple(titles.items()),
@@ -130,15 +130,19 @@ def what_if(
 
 
 def _ranked(
-    direction: str, row: Investigation, at: datetime, out_cases: frozenset[int], out_places: frozenset[int]
+    direction: str, read: Opened, at: datetime, out_cases: frozenset[int], out_places: frozenset[int]
 ) -> Sequence[RankedPlace | SpreadPlace]:
     if direction == "forward":
-        return spreading.ranked(row, at=at, without_cases=out_cases, without_places=out_places)
-    return evidence.ranked(row, without_cases=out_cases, without_places=out_places)
+        return spreading.ranked(read.row, at=at, without_cases=out_cases, without_places=out_places, told=read.told)
+    return evidence.ranked(read.row, without_cases=out_cases, without_places=out_places, told=read.told)
+
+
+def _power(read: Opened, places: Sequence[Any], out_cases: frozenset[int], out_places: frozenset[int]) -> Label | None:
+    return evidence.power(read.row, without_cases=out_cases, without_places=out_places, told=read.told, places=places)
 
 
 def _lines(
-    row: Investigation,
+    read: Opened,
     stands: Sequence[RankedPlace | SpreadPlace],
     asked: Sequence[RankedPlace | SpreadPlace],
     *,
@@ -150,8 +154,8 @@ def _lines(
     now = {one.place_id for one in asked}
     halls = Place.objects.filter(parent_id__in=out_places).values_list("pk", flat=True)
     out = out_places.union(halls)
-    where_from = _cases_at(whereabouts.exposure_windows(row), out_cases)
-    who_next = _cases_at(whereabouts.infectious_windows(row, at=at), out_cases)
+    where_from = _cases_at(whereabouts.exposure_windows(read.row, read.told), out_cases)
+    who_next = _cases_at(whereabouts.infectious_windows(read.row, at=at, told=read.told), out_cases)
     ranks: list[tuple[RankedPlace | SpreadPlace, int | None, int | None]] = [
         (one, one.rank, before.get(one.place_id)) for one in asked
     ]
@@ -175,15 +179,22 @@ def _cases_at(windows: tuple[whereabouts.CaseWindow, ...], out_cases: frozenset[
 
 
 def map_of(
-    viewer: Viewer, investigation_id: int, ranking: Ranking, *, published: Collection[int] = ()
+    viewer: Viewer,
+    investigation_id: int,
+    ranking: Ranking,
+    *,
+    published: Collection[int] = (),
+    read: Opened | None = None,
 ) -> dict[str, Any]:
     """Cases by district, and the leading places as points with their ranks, as asked.
 
     Asked without a case or a place, the map is that of the same question: its counts lack the case, its ranks are the
     changed ones with those as it stands beside them, and a place that left the first five is still drawn.
     """
-    without = [pk for pk, _ in ranking.without_cases]
-    counts = case_counts(viewer, investigation_id=investigation_id, without=without).by_district
+    read = read or opened(viewer, investigation_id)
+    without = {pk for pk, _ in ranking.without_cases}
+    shown = [case for case in read.counted if case.pk in read.seen and case.pk not in without]
+    counts = Counter(case.place.district_code or case.place.code for case in shown)
     leading = drawn(ranking)
     return {
         "areas": {code: {"value": number, "label": f"{number}"} for code, number in counts.items()},

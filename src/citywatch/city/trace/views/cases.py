@@ -15,7 +15,7 @@ from citywatch.city.trace.views.asked import moment, numbers, to, told
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.labels import Label
-from citywatch.mechanisms.vault.services import masked_identities, open_identities
+from citywatch.mechanisms.vault.services import open_identities
 from citywatch.mechanisms.vault.types import Identity
 
 
@@ -85,8 +85,7 @@ def case_answer(request: HttpRequest, case_id: int) -> HttpResponse:
 
 def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None, purpose: str = "") -> HttpResponse:
     viewer, at = viewer_of(request), clock.now()
-    masked = masked_identities([row.person_id], by=viewer) if row.person_id else {}
-    contact_lines = queries.contacts_of(viewer, row, at=at)
+    line, masked, contact_lines = queries.case_with_contacts(viewer, row, at=at)
     timeline = queries.timeline(viewer, row, at=at)
     if row.person_id and not timeline.withheld:
         services.note_reading(row.pk, what="timeline", by=viewer, at=at)
@@ -95,8 +94,8 @@ def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None
         "trace/case.html",
         {
             "row": row,
-            "line": queries.lines([row], viewer, at=at)[0],
-            "masked": masked.get(row.person_id, Identity()),
+            "line": line,
+            "masked": masked,
             "opened": opened,
             "purpose": purpose,
             "timeline": timeline,

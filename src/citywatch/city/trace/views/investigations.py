@@ -50,15 +50,17 @@ def open_investigation(request: HttpRequest, event_id: int) -> HttpResponse:
 def investigation(request: HttpRequest, investigation_id: int) -> HttpResponse:
     """The dossier; its address says which way places are ranked, and which cases and places are left out."""
     viewer, at = viewer_of(request), clock.now()
+    read = queries.opened(viewer, investigation_id)
     ranking = queries.what_if(
         viewer,
         investigation_id,
+        read=read,
         at=at,
         direction=request.GET.get("direction", "backward"),
         without_cases=numbers(request.GET.getlist("without_case")),
         without_places=numbers(request.GET.getlist("without_place")),
     )
-    found = queries.dossier(viewer, investigation_id, at=at)
+    found = queries.dossier(viewer, investigation_id, at=at, read=read)
     published = {point.place_id for point in found.risk_points}
     shown = {
         "dossier": found,
@@ -68,7 +70,7 @@ def investigation(request: HttpRequest, investigation_id: int) -> HttpResponse:
         "least": rules.LEAST_MINUTES,
         "published": published,
         "may_publish": viewer.may_anywhere("trace.publish") and not found.row.is_done,
-        "map": queries.map_of(viewer, investigation_id, ranking, published=published),
+        "map": queries.map_of(viewer, investigation_id, ranking, published=published, read=read),
         "drawn": queries.drawn(ranking),
         "ranking_chart": _ranking_chart(ranking.lines[:5]),
     }
