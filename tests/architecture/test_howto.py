@@ -25,6 +25,7 @@ CHANGES = {
     "give-a-role-a-right",
     "back-up-and-restore",
     "keep-and-destroy",
+    "publish-to-the-public",
 }
 NAMED = re.compile(r"`((?:src|tests|docs|scripts|benchmarks)/[^`\s]*|[A-Z]+\.md)`")
 

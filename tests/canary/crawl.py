@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import transaction
+from django.db.models import CharField
 from django.test import Client
+from tests.canary.fields import FIELDS
 from tests.canary.ground import DISTRICTS, KINDS, NAMES_FROM, PEOPLE_FROM, RANGE, Base, Told, first_of
 from tests.canary.oracle import Sight, may_see, reach
 from tests.canary.papers import Papers
@@ -28,6 +31,12 @@ SHUT = {401, 403, 405, 422}
 """How a door answers whoever holds none of its abilities; an API reads a request before it asks who sent it."""
 _AT_OPEN_DOORS = 0.9  # shut doors answer all alike
 _NEARBY = 0.5
+_LONG_ENOUGH = 16  # a short one stands in other words by chance
+_LOOKS_NEAR = {
+    "case": ("trace:case", "trace:interview", "GET /api/trace/cases/{case_id}"),
+    "investigation": ("trace:investigation", "GET /api/trace/investigations/{investigation_id}"),
+    "sample": ("lab:sample",),
+}
 _NEAR = ("number", "text")
 REFUSED = {401, 403, 404, 405, 409, 422}
 _WORD = re.compile(r"([xyL]?)(?<!\d)(\d{12})(?!\d)")
@@ -82,6 +91,7 @@ class Crawler:
     seed: int
     found: Found
     sights: dict[str, set[Sight]]
+    never: dict[str, str]
 
     def __init__(self, base: Base) -> None:
         self.base = base
@@ -104,6 +114,7 @@ class Crawler:
             self.told = build(draw, self.base)
             before = transaction.savepoint()
             hidden_from = self._somewhere_else(draw)
+            self.never = dict(_never_told())
             heard = [(*asked, self._look(*asked)) for asked in list(self._pages(draw, looks))]
             for _ in range(posts):
                 self._post(draw)
@@ -139,6 +150,7 @@ class Crawler:
         return {who for who in everyone if self.sights[who] == already[who] and not reaches(who)}
 
     def _pages(self, draw: random.Random, looks: int) -> Iterator[tuple[str, Get, str]]:
+        yield from self._around_emergencies(draw)
         for _ in range(looks):
             who = self._somebody(draw)
             held = reach(self.told.world, who)
@@ -148,6 +160,16 @@ class Crawler:
             get = draw.choice(routes)
             number = self._number(draw, who, get.kind) if get.kind else 0
             yield who, get, get.path.replace("{n}", str(number)) + draw.choice(get.queries)
+
+    def _around_emergencies(self, draw: random.Random) -> Iterator[tuple[str, Get, str]]:
+        """A few looks around each case opened in an emergency, where chance would seldom come."""
+        world, by_name = self.told.world, {one.name: one for one in ROUTES}
+        for opened in world.openings:
+            near = [("case", opened.case), *world.rows["case", opened.case].names]
+            kind, number = draw.choice(near)
+            get = by_name.get(draw.choice(_LOOKS_NEAR.get(kind, ("",))))
+            if get is not None:
+                yield opened.who, get, get.path.replace("{n}", str(number))
 
     def _somebody(self, draw: random.Random) -> str:
         """Anybody, and more often somebody who holds a right: to whoever holds none most doors are shut alike."""
@@ -189,7 +211,7 @@ class Crawler:
         allowed = post.allows(self.told.world, who, self.told.world.rows[post.kind, number])
         answer, wrote = self._send(who, post, number)
         self.found.asked += 1
-        self._judge(who, post, post.path.replace("{n}", str(number)), answer, opened=post.opens and allowed)
+        self._judge(who, post, f"{post.path} of {number}", answer, opened=post.opens and allowed)
         if allowed:
             return
         self.found.refused += 1
@@ -233,6 +255,9 @@ class Crawler:
                 self._wrong(f"{asked.name}: {url} shows {who} the {depth} of {kind} {number}, which is not theirs")
             if not {kind, f"{kind}.{depth}"} & asked.shows and not echoed:
                 self._wrong(f"{asked.name}: {url} is not declared to show the {depth} of a {kind}")
+        for value, whose in self.never.items():
+            if value in answer.words:
+                self._wrong(f"{asked.name}: {url} tells {who} a {whose}, which nobody is told")
         if not opened:
             for secret, person in self.told.whole.items():
                 if secret in answer.words:
@@ -252,6 +277,17 @@ def sights(words: str, told: Told) -> Iterator[Sight]:
     for first, _ in _RARE.findall(words):
         if first in told.people:
             yield "person", told.people[first], "masked"
+
+
+def _never_told() -> Iterator[tuple[str, str]]:
+    """The texts in the database that no answer may hold, each with the field it stands in."""
+    for label, classes in FIELDS.items():
+        model = apps.get_model(label)
+        for name in classes.get("never", "").split():
+            if isinstance(model._meta.get_field(name), CharField):
+                for value in model._base_manager.values_list(name, flat=True).distinct():
+                    if len(value) >= _LONG_ENOUGH:
+                        yield value, f"{label}.{name}"
 
 
 def read(answer: Any) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.canary.ground import AT, DISTRICTS, NAMES_FROM, SITES, Base, Told
-from tests.canary.oracle import Opened, Row
+from tests.canary.oracle import Opened, Row, reach
 from tests.city.reports import id_number
 
 from citywatch.city.lab.models import Sample
@@ -137,7 +137,7 @@ class Papers:
                     place=receipt.place, form="symptom-registration", version=1, stream="symptom",
                     person_id=self.person(), home_place=self.street(), occurred_at=AT - timedelta(hours=5),
                     occurred_on=AT.date(), reported_at=AT, recorded_at=AT - timedelta(hours=number),
-                    answers={"sex": "M"}, natural_key=f"{self.order}-{number}", receipt=receipt, row=1,
+                    answers={"sex": "M"}, natural_key=f"natural-key-{self.order}-{number}", receipt=receipt, row=1,
                 )
                 for number, receipt in enumerate(made)
             ],
@@ -178,7 +178,7 @@ class Papers:
         self.proposals = self.keep(
             [
                 Proposal(
-                    place=self.street(), fingerprint=f"p{self.order}-{n}", level=self.draw.choice(levels),
+                    place=self.street(), fingerprint=f"fingerprint-p{self.order}-{n}", level=self.draw.choice(levels),
                     hazard=self.draw.choice(("covid-19", "ili", "fever")), state=state, streams=["symptom"],
                     syndromes=["fever"], opened_at=self.before(), first_day=AT.date(), last_day=AT.date(), score=n,
                 )
@@ -189,7 +189,7 @@ class Papers:
         self.signals = self.keep(
             [
                 Signal(
-                    place=proposal.place, fingerprint=f"s{self.order}-{n}", family="ears", stream="symptom",
+                    place=proposal.place, fingerprint=f"fingerprint-s{self.order}-{n}", family="ears", stream="symptom",
                     syndrome="fever", by="reporting", first_day=AT.date(), last_day=AT.date(), observed=5, expected=1,
                     upper=3, score=4, raised_at=self.before(20), proposal=proposal,
                 )
@@ -434,22 +434,24 @@ class Papers:
         self.keep(
             [
                 Export(
-                    place=self.district(), account=owner[self.draw.choice([*owner])], kind="contacts", because="x",
-                    rows=51, tracks=51, second=True, asked_at=self.before(5), mark=f"{self.order * 10 + n:032x}",
+                    place=self.district(), account=owner[self.draw.choice([*owner])], kind=kind, because="x", rows=900,
+                    tracks=900, second=True, asked_at=self.before(5), mark=f"{self.order * 10 + n:032x}",
+                    approved_at=AT if n < 4 else None,
                 )
-                for n in range(3)
+                for n, kind in enumerate(("contacts", "cases", "stays", "cases", "contacts"))
             ],
             about=made_by,
             text="because",
         )  # fmt: skip
         rows = []
+        tracing = [who for who in owner if "trace.view" in reach(self.world, who)] or [*owner]
         for n in range(3):
             case = self.draw.choice(self.cases)
             until = AT + timedelta(hours=2) if n < 2 else AT - timedelta(minutes=1)
             rows.append(
                 Opening(
                     place=case.place,
-                    account=owner[self.draw.choice([*owner])],
+                    account=owner[self.draw.choice(tracing)],
                     kind="trace.case",
                     number=case.pk,
                     person=case.person_id,
@@ -474,7 +476,7 @@ class Papers:
         rows = []
         after = Entry.objects.filter(writer="world").count()
         for n, (kind, subject, body) in enumerate(self._happened(), start=after + 1):
-            mark = f"{self.order}-{n}"
+            mark = f"entry-digest-{self.order}-{n}"
             rows.append(
                 Entry(
                     place=subject.place,
