@@ -109,8 +109,6 @@ def opened(viewer: Viewer, investigation_id: int) -> Opened:
     row = investigation_row(viewer, investigation_id)
     visible = Case.objects.visible_to(viewer).filter(pk=OuterRef("pk"))
     cases = tuple(row.cases.annotate(is_seen=Exists(visible)).select_related("place").order_by("reported_at", "pk"))
-    for case in cases:
-        case.investigation = row  # known; nobody need ask
     told = told_by([case for case in cases if case.state not in NOT_COUNTED])
     return Opened(row, cases, frozenset(case.pk for case in cases if case.is_seen), told)
 
