@@ -113,6 +113,12 @@ def test_a_number_mistyped_is_said_at_once(nurse):
 
     assert "末位校验码与前17位不符" in nurse.page.locator(".told.wrong").inner_text()
     assert nurse.page.locator("[name=age]").input_value() == ""
+    nurse.page.fill("[name=id_number]", id_number(7, born="20200301"))
+    assert "3月龄" in nurse.page.locator(".told").inner_text()
+    assert nurse.page.locator("[name=age]").input_value() == "3"
+    assert nurse.page.locator("[name=age_unit]:checked").get_attribute("value") == "M"
+    nurse.page.fill("[name=id_number]", id_number(7)[:6] + "19681301" + "0011")
+    assert "不是有效日期" in nurse.page.locator(".told.wrong").inner_text()
 
 
 def test_two_reports_without_a_line_wait_survive_a_closed_page_and_arrive_once(nurse):

@@ -41,6 +41,10 @@ def test_where_nothing_else_can_be_held_the_total_stays():
     assert districts == {"a": 20, "b": 20}
 
 
+def test_fours_that_the_total_would_give_back_hold_the_total_too():
+    assert after(sheet(40, a=20, b=20), sheet(48, a=24, b=24)) == ((40, 1), {"a": 20, "b": 20})
+
+
 def test_a_count_put_right_downward_is_held_as_well():
     assert after(sheet(40, a=40), sheet(38, a=38)) == ((40, 1), {"a": 40})
     assert after(sheet(40, a=40), sheet(30, a=30)) == ((30, 1), {"a": 30})

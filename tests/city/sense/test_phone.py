@@ -78,7 +78,8 @@ def test_what_a_phone_kept_for_one_account_opens_for_no_other(phone, client_as):
     envelope = phone.seal(symptom())
     other = Phone(client_as("pharmacist"))
 
-    assert (other.owner, other.point) != (phone.owner, phone.point)
+    assert other.owner != phone.owner
+    assert other.point != phone.point
     answer = other.send(envelope)
     assert answer.status_code == 422
     assert "其他账号暂存" in answer.json()["refused"][0]

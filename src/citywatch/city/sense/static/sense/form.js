@@ -38,10 +38,16 @@ function put(name, value) {
   form.querySelector(`[name="${name}"]`)?.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+function tell(told, text) {
+  if (told.textContent === text) return; // said already: moving the page now would carry the next touch past its target
+  told.textContent = text;
+  if (text) told.scrollIntoView({ block: "nearest" }); // not behind the button to send
+}
+
 function fillFromNumber(input, told) {
   const found = read(tidy(input.value), regions);
   told.classList.toggle("wrong", Boolean(found?.wrong));
-  told.textContent = found?.wrong ? words[found.wrong] : "";
+  if (!found?.born) tell(told, found?.wrong ? words[found.wrong] : "");
   if (!found?.born) return;
   const { born, sex, region } = found;
   const old = age(born, cityNow());
@@ -51,7 +57,7 @@ function fillFromNumber(input, told) {
   put("birth_date", `${born.year}-${two(born.month)}-${two(born.day)}`);
   const parts = [words[sex === "M" ? "male" : "female"], say({ Y: "years", M: "months", D: "days" }[old.unit], old.count)];
   if (region) parts.push(say("issued", region));
-  told.textContent = parts.join(document.documentElement.lang.startsWith("zh") ? "，" : ", ");
+  tell(told, parts.join(document.documentElement.lang.startsWith("zh") ? "，" : ", "));
 }
 
 function wireNumber() {
