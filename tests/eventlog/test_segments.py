@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from citywatch.eventlog import levels
 from citywatch.eventlog.engines import open_engine
 from citywatch.eventlog.expressions import table
 from citywatch.eventlog.rebuild import EntryRow, batches_of, rebuild, submission_columns
@@ -77,6 +78,14 @@ def test_days_let_go_leave_the_disk_at_the_next_sweep_and_cannot_come_back(store
     assert [file.parent.name for file in store.root.glob("visits/*/*")] == ["day=2020-06-12"]
     with pytest.raises(ValueError, match="keeps days from 2020-06-12"):
         store.append("visits", visits(1), day=DAY, batch_id="a")
+
+
+def test_levels_kept_beside_the_tables_are_left_alone_by_a_sweep(store):
+    folder, found = store.root / "levels", {"person": np.array([1]), "level": np.array([2])}
+    levels.record(folder, 18_424, found, made_from="a")
+
+    assert store.sweep(older_than=AT_ONCE) == 0
+    assert levels.status(folder, first_day=18_424, last_day=18_424).tolist() == [0, 2]
 
 
 def test_emptying_the_log_empties_every_table(store, fever):

@@ -209,8 +209,8 @@ class Store:
             gone = [file for file in candidates if file not in named and file.stat().st_mtime <= latest]
             for file in gone:
                 file.unlink()
-            for directory in self.root.glob("*/day=*"):
-                if not any(directory.iterdir()):
+            for directory in self.root.glob("*/day=*"):  # levels lie there too, a file a day
+                if directory.is_dir() and not any(directory.iterdir()):
                     directory.rmdir()
             return len(gone)
 
