@@ -255,13 +255,16 @@ class Crawler:
                 self._wrong(f"{asked.name}: {url} shows {who} the {depth} of {kind} {number}, which is not theirs")
             if not {kind, f"{kind}.{depth}"} & asked.shows and not echoed:
                 self._wrong(f"{asked.name}: {url} is not declared to show the {depth} of a {kind}")
+        self._judge_secrets(who, f"{asked.name}: {url}", answer.words, opened=opened)
+
+    def _judge_secrets(self, who: str, where: str, words: str, *, opened: bool) -> None:
+        """Nothing of what is told to nobody, and of no person their name; `opened` is a page that names its own."""
         for value, whose in self.never.items():
-            if value in answer.words:
-                self._wrong(f"{asked.name}: {url} tells {who} a {whose}, which nobody is told")
-        if not opened:
-            for secret, person in self.told.whole.items():
-                if secret in answer.words:
-                    self._wrong(f"{asked.name}: {url} tells {who} {secret!r} of person {person}")
+            if value in words:
+                self._wrong(f"{where} tells {who} a {whose}, which nobody is told")
+        for secret, person in self.told.whole.items():
+            if not opened and secret in words:
+                self._wrong(f"{where} tells {who} {secret!r} of person {person}")
 
 
 def sights(words: str, told: Told) -> Iterator[Sight]:
