@@ -19,7 +19,7 @@ OUT = Path(__file__).resolve().parents[1] / "var/gallery"
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
 BEGINNINGS = ("/", "/accounts/2fa/", "/accounts/sessions/", "/public/")
-_LEAVES = re.compile(r"^/(static|api|admin|demo|i18n|accounts/log)|\.(csv|xlsx|png|html)$|/(print|export|download)/")
+_LEAVES = re.compile(r"^/(static|api|admin|demo|i18n|accounts/log)|\.(csv|xlsx|docx|png)$|/(print|export|download)/")
 _TALLEST = 4000  # pixels; what lies below is more of the same
 
 

@@ -17,6 +17,7 @@ def test_the_wall_shows_cases_clocks_proposals_and_late_orders(running, client_a
     assert str(running.title_zh) in page
     assert "超时" in page
     assert 'id="wall-map"' in page
+    assert '<span id="wall-as-of" hidden>06-11 12:00<' in page
 
 
 def test_the_map_colours_a_district_by_its_gravest_open_level(running, viewers):

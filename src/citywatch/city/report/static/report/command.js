@@ -4,7 +4,8 @@ const wall = document.getElementById("wall");
 const lost = document.getElementById("lost");
 const LONGEST_SILENCE = 45_000; // three turns of 15 seconds
 let heard = Date.now();
-let shownAt = document.querySelector("[data-city-now]")?.textContent ?? "";
+const asOf = () => document.getElementById("wall-as-of").textContent;
+let shownAt = asOf();
 
 function mark(isLost) {
   lost.hidden = !isLost;
@@ -13,7 +14,7 @@ function mark(isLost) {
 
 wall.addEventListener("htmx:afterSwap", () => {
   heard = Date.now();
-  shownAt = document.querySelector("[data-city-now]")?.textContent ?? "";
+  shownAt = asOf();
   mark(false);
 });
 wall.addEventListener("htmx:sendError", () => mark(true));
