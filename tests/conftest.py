@@ -25,10 +25,13 @@ def at_noon(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _own_log(settings, tmp_path_factory):
-    """Every test writes to an event log of its own, and forgets a moved clock."""
+    """Every test writes to an event log of its own, and forgets a moved clock and the language of a page before it."""
+    from django.utils import translation
+
     from citywatch.mechanisms import clock
 
     settings.CITYWATCH_LOG = Path(tmp_path_factory.mktemp("log"))
+    translation.activate(settings.LANGUAGE_CODE)
     clock.forget()
     yield
     clock.forget()

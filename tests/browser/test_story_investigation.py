@@ -146,8 +146,22 @@ def test_the_chain_hands_out_a_picture_a_drawing_and_its_rows(investigation):
     ranked(duty, path)
     for kind, begins in (("png", b"\x89PNG"), ("svg", b"<svg"), ("csv", b"\xef\xbb\xbf")):
         with duty.page.expect_download() as coming:
-            duty.page.locator(f"[data-file={kind}]").click()
+            duty.page.locator(f"[data-chart=chain] [data-file={kind}]").click()
         assert Path(coming.value.path()).read_bytes().startswith(begins)
+
+
+def test_the_figures_of_a_curve_and_of_ages_open_beside_them_and_go_into_a_file(investigation):
+    duty, path = investigation
+    ranked(duty, path)
+    for chart in ("epicurve", "pyramid"):
+        figure = duty.page.locator(f"figure[data-chart={chart}]")
+        figure.locator("summary").click()
+        shown = [line.replace("\t", ",") for line in figure.locator("table").inner_text().splitlines() if line]
+        with duty.page.expect_download() as coming:
+            figure.locator("[data-file=csv]").click()
+        written = Path(coming.value.path()).read_text(encoding="utf-8-sig").splitlines()
+        assert written == shown
+    assert not duty.violations()
 
 
 def test_the_fortnight_of_a_case_fits_a_phone(investigation, enter):

@@ -32,7 +32,7 @@ LINKED = {
 }
 # Words a Chinese page may well show in Latin letters: formats, methods, our name, the other language's.
 LATIN = re.compile(
-    r"CityWatch|English|Word|DOCX|CSV|XLSX|PNG|SVG|UTF|GB|API|PCR|Ct|ORF1ab|COVID|EARS|CI|p|R|T|I{1,3}|IV|h|min|v|w|c|m|j|k|x|a|u|r|o|N|"
+    r"CityWatch|English|Word|DOCX|CSV|XLSX|PNG|SVG|UTF|GB|API|PCR|Ct|ORF1ab|COVID|EARS|CI|p|R|T|X|I{1,3}|IV|h|min|v|w|c|m|j|k|x|a|u|r|o|N|"
     r"duty|district|nurse|lab|commander|press"
 )
 WORD = re.compile(r"(?<![\w*])[A-Za-z]+(?![\w*])")

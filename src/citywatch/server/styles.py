@@ -125,6 +125,13 @@ def _charts() -> dict[str, Any]:
             "low": [9.7, 2.0, 0.9, 0.3],
             "high": [34.0, 14.4, 6.2, 3.9],
         },
+        "pyramid": {
+            "labels": ["80+", "60–79", "40–59", "20–39", "0–19"],
+            "series": [
+                {"name": _("Male"), "values": [1, 4, 9, 6, 2]},
+                {"name": _("Female"), "values": [2, 3, 7, 8, 1]},
+            ],
+        },
         "bars": {"labels": streets, "series": [{"name": _("Reports today"), "values": [41, 35, 22, 18]}]},
         "graph": {
             "nodes": [

@@ -55,6 +55,7 @@ class Dossier:
     contradictions: tuple[Label, ...]
     chains: ChainTree
     curve: dict[str, Any]
+    ages: dict[str, Any]
     risk_points: tuple[RiskPointFacts, ...]
     history: tuple[Any, ...]
     moves: tuple[Transition, ...]
@@ -150,6 +151,7 @@ def dossier(viewer: Viewer, investigation_id: int, *, at: datetime, read: Opened
             met=known,
         ),
         curve=curve(everyone),
+        ages=age_pyramid(case for case in shown if case.state not in NOT_COUNTED),
         risk_points=tuple(risk_point_facts(point) for point in points if point.is_seen),
         history=_history(read, entries, {case.pk for case in shown}),
         moves=tuple(move for move in row.moves_for(viewer) if move.name != "publish_source"),
@@ -224,6 +226,30 @@ def curve(cases: Iterable[Case]) -> dict[str, Any]:
             if any(k == kind for _, k in known)
         ],
     }
+
+
+def age_pyramid(cases: Iterable[Case]) -> dict[str, Any]:
+    """Men and women by ten years of age, the oldest first; those of whom either is not known are `unknown`."""
+    counts: Counter[tuple[int, str]] = Counter()
+    unknown = 0
+    for case in cases:
+        if case.age is None or case.sex not in _SEXES:
+            unknown += 1
+        else:
+            counts[min(case.age // 10, _OLDEST), case.sex] += 1
+    bands = range(_OLDEST, -1, -1)
+    return {
+        "labels": [f"{10 * one}+" if one == _OLDEST else f"{10 * one}–{10 * one + 9}" for one in bands],
+        "series": [
+            {"name": str(label), "values": [counts[one, sex] for one in bands]} for sex, label in _SEXES.items()
+        ],
+        "known": counts.total(),
+        "unknown": unknown,
+    }
+
+
+_SEXES = {"M": Label("男", "Male"), "F": Label("女", "Female")}
+_OLDEST = 8  # tens of years, and everybody beyond
 
 
 def investigation_row(viewer: Viewer, investigation_id: int) -> Investigation:

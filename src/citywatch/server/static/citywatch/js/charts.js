@@ -70,6 +70,22 @@ const KINDS = {
     };
   },
 
+  /** Two series back to back by the same labels, as of men and women by age. */
+  pyramid(data, p) {
+    const [left, right] = data.series;
+    const most = Math.max(1, ...left.values, ...right.values);
+    const size = { fontSize: p.size, color: p.soft };
+    const side = ({ name, values }, sign) => ({ name, type: "bar", stack: "both", barCategoryGap: "12%", data: values.map((value) => sign * value) });
+    return {
+      ...base(p, true),
+      xAxis: { ...counts(p), min: -most, max: most, axisLabel: { ...size, formatter: (value) => `${Math.abs(value)}` } },
+      yAxis: { ...categories(p, data.labels), inverse: true },
+      series: [side(left, -1), side(right, 1)],
+      tip: (i) => tip(data.labels[i], data.series.map(({ name, values }) => [name, figureText(values[i])])),
+      rows: [[words.name, left.name, right.name], ...data.labels.map((label, i) => [label, left.values[i], right.values[i]])],
+    };
+  },
+
   epicurve: (data, p) => KINDS.bars(data, p, { stack: "cases", close: true }),
 
   graph(data, p) {
@@ -191,7 +207,7 @@ function draw(figure) {
   chart.setOption(option, true);
   chart.off("click").on("click", (params) => params.data?.href && location.assign(params.data.href));
   figure.querySelector("details .table-wrap")?.replaceChildren(table(rows));
-  if (figure.dataset.export) offerFiles(figure, chart, option, rows);
+  offerFiles(figure, chart, option, rows);
   drawn.set(figure, { text: given.text, canvas });
 }
 
@@ -205,9 +221,17 @@ function canvasIn(figure) {
   return canvas;
 }
 
-/** Buttons that hand out what is drawn: as PNG, as SVG drawn anew at the same size, and its rows as CSV. */
+/**
+ * Buttons that hand out what is drawn: as PNG, as SVG drawn anew at the same size, and its rows as CSV. They stand with the
+ * figure's numbers; a figure without those has them on top where it names its file (data-export), else none.
+ */
 function offerFiles(figure, chart, option, rows) {
-  const quoted = (cell) => (/[",\n]/.test(`${cell ?? ""}`) ? `"${`${cell}`.replaceAll('"', '""')}"` : `${cell ?? ""}`);
+  const beside = figure.querySelector("details");
+  const name = figure.dataset.export ?? (beside && figure.dataset.source);
+  if (!name) return;
+  // A spreadsheet would take a text that begins like a formula for one (interop/tables/write.py does the same).
+  const harmless = (text) => (/^[=+\-@\t\r\n＝＋－＠]/.test(text) && !/^-?[\d.]+$/.test(text) ? `'${text}` : text);
+  const quoted = (cell) => [harmless(`${cell ?? ""}`)].map((text) => (/[",\r\n;\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text))[0];
   const kinds = {
     // Decoded by hand: the page's policy lets no script fetch a data address.
     png: async () => new Blob([Uint8Array.from(atob(chart.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: "#fff" }).split(",")[1]), (one) => one.charCodeAt(0))], { type: "image/png" }),
@@ -224,13 +248,13 @@ function offerFiles(figure, chart, option, rows) {
     const made = element("button", { type: "button", class: "button small", "data-file": kind }, kind.toUpperCase());
     made.addEventListener("click", async () => {
       const address = URL.createObjectURL(await kinds[kind]());
-      element("a", { href: address, download: `${figure.dataset.export}.${kind}` }).click();
+      element("a", { href: address, download: `${name}.${kind}` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 10000);
     });
     return made;
   };
   figure.querySelector(".chart-tools")?.remove();
-  figure.prepend(element("div", { class: "chart-tools" }, ...Object.keys(kinds).map(button)));
+  (beside ?? figure)[beside ? "append" : "prepend"](element("div", { class: "chart-tools" }, ...Object.keys(kinds).map(button)));
 }
 
 function drawAll() {
