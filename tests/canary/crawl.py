@@ -18,12 +18,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import CharField
 from django.test import Client
+from tests.canary.acted_on import POSTS, Post
 from tests.canary.fields import FIELDS
 from tests.canary.ground import DISTRICTS, KINDS, NAMES_FROM, PEOPLE_FROM, RANGE, Base, Told, first_of
+from tests.canary.looked_at import ROUTES, Get
 from tests.canary.oracle import Sight, may_see, reach
-from tests.canary.papers import Papers
-from tests.canary.policy import POSTS, ROUTES, Get, Post
-from tests.canary.worlds import build
+from tests.canary.worlds import build, write_papers
 
 from citywatch.mechanisms.journal.models import Entry
 
@@ -139,7 +139,7 @@ class Crawler:
         everyone = [*self.clients, *self.told.tokens]
         already = {who: may_see(world, who) for who in everyone}
         district = draw.choice([*DISTRICTS])
-        Papers(draw, self.base, self.told, [district], order=1).write()
+        write_papers(draw, self.base, self.told, [district], order=1)
         self.sights = {who: may_see(world, who) for who in everyone}
         root = self.base.places[district].path
 

@@ -2,9 +2,10 @@
 
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
+from tests.canary.acted_on import LEFT_TO_OTHERS, POSTS
 from tests.canary.fields import CLASSES, FIELDS
+from tests.canary.looked_at import ROUTES
 from tests.canary.oracle import SEEN_WITH
-from tests.canary.policy import LEFT_TO_OTHERS, POSTS, ROUTES
 
 from citywatch.mechanisms.jurisdiction.models import JurisdictionModel
 from citywatch.server.api import api
@@ -30,8 +31,11 @@ def test_every_address_and_every_api_operation_is_declared():
     there = {name for name in addresses() if not name.startswith("api:")} | set(operations())
 
     missing, gone = there - declared, declared - there
-    assert not missing, f"declare in tests/canary/policy.py what these may show and who may act: {sorted(missing)}"
-    assert not gone, f"these are declared in tests/canary/policy.py and no longer there: {sorted(gone)}"
+    assert not missing, (
+        "declare what these may show in tests/canary/looked_at.py, or who may act in tests/canary/acted_on.py: "
+        f"{sorted(missing)}"
+    )
+    assert not gone, f"these are declared there and are gone: {sorted(gone)}"
 
 
 def test_every_field_of_every_model_has_one_class():

@@ -5,12 +5,16 @@ whatever a page says can be read back to the row it came from. Every person has 
 """
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
 
 from tests.canary.ground import AT, DISTRICTS, SITES, Base, Told
 from tests.canary.oracle import Grant, Row, World
 from tests.canary.papers import Papers
+from tests.canary.papers_done import journal, own_things, response
+from tests.canary.papers_reported import people, reports, warnings
+from tests.canary.papers_traced import tracing
 
 from citywatch.mechanisms.jurisdiction.models import Grant as GrantRow
 from citywatch.mechanisms.jurisdiction.models import MachineKey, Place, Role
@@ -27,8 +31,15 @@ def build(draw: random.Random, base: Base) -> Told:
     """Draw who holds which role where and until when, and the people and papers of all three districts."""
     told = Told(World(AT))
     _give_rights(draw, base, told)
-    Papers(draw, base, told, [*DISTRICTS], order=0).write()
+    write_papers(draw, base, told, [*DISTRICTS], order=0)
     return told
+
+
+def write_papers(draw: random.Random, base: Base, told: Told, districts: Sequence[str], *, order: int) -> None:
+    """Write the people of some districts and everything about them; `order` keeps two such sets apart."""
+    papers = Papers(draw, base, told, districts, order=order)
+    for write in (people, reports, warnings, tracing, response, own_things, journal):
+        write(papers)
 
 
 def _give_rights(draw: random.Random, base: Base, told: Told) -> None:
