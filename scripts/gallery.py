@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from private_demo import ARGUMENTS, Demo, chromium, demo
+from private_demo import ARGUMENTS, Demo, chromium, demo, signed_in
 
 OUT = Path(__file__).resolve().parents[1] / "var/gallery"
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
@@ -37,7 +37,7 @@ def main() -> int:
     with demo() as city, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, "--lang=zh-CN"])
         passwords = {"": "", **city.passwords, **_administrators(city)}
-        _go_on(browser, city, passwords)
+        _go_on(browser, city)
         for role, password in passwords.items():
             taken[role or "nobody"] = list(_walk(browser, city, role, password, wide))
         browser.close()
@@ -57,38 +57,23 @@ def _administrators(city: Demo) -> dict[str, str]:
     return dict(re.findall(r"^(\w+) +(\S{12,})", done.stdout, re.MULTILINE))
 
 
-def _go_on(browser: Any, city: Demo, passwords: dict[str, str]) -> None:
+def _go_on(browser: Any, city: Demo) -> None:
     """To T + 14 h; the press officer asks, so the script plays everybody else's part."""
-    page = _signed_in(browser, city, "press", passwords["press"], size=WIDTHS["desk"], theme="light")
+    page = signed_in(browser, city, "press", size=WIDTHS["desk"])
     page.goto(f"{city.address}/press/")
     with page.expect_navigation(timeout=300_000):
         page.locator("button[value=t14]").click()
     page.context.close()
 
 
-def _signed_in(browser: Any, city: Demo, role: str, password: str, *, size: tuple[int, int], theme: str) -> Any:
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, locale="zh-CN", timezone_id="Asia/Shanghai"
-    )
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.goto(f"{city.address}/accounts/login/")
-    if role:
-        page.fill("[name=login]", role)
-        page.fill("[name=password]", password)
-        page.press("[name=password]", "Enter")
-        page.wait_for_load_state("networkidle")
-    return page
-
-
 def _walk(browser: Any, city: Demo, role: str, password: str, wide: list[str]) -> Iterator[str]:
     """Follow this role's links, each kind of page once, and take every page at both widths in both themes."""
-    first = _signed_in(browser, city, role, password, size=WIDTHS["desk"], theme="light")
+    first = signed_in(browser, city, role, password=password, size=WIDTHS["desk"])
     addresses = _addresses(first, city.address)
     first.context.close()
     for width, size in WIDTHS.items():
         for theme in THEMES:
-            page = _signed_in(browser, city, role, password, size=size, theme=theme)
+            page = signed_in(browser, city, role, password=password, size=size, theme=theme)
             for kind, path in addresses.items():
                 name = f"{role or 'nobody'}/{re.sub(r'[^a-z0-9]+', '-', kind).strip('-') or 'home'}-{width}-{theme}.png"
                 page.goto(city.address + path)

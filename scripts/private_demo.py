@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 _ACCOUNT = re.compile(r"^ {4}([a-z]+) +(\S+) +\S+ / ", re.MULTILINE)
@@ -93,6 +94,29 @@ def demo() -> Iterator[Demo]:
                 os.kill(child, signal.SIGKILL)
     if left:
         raise RuntimeError(f"the demo stopped and left processes {left} running")
+
+
+def signed_in(
+    browser: Any, city: Demo, role: str, *, size: tuple[int, int], password: str = "", scale: float = 1.0,
+    theme: str = "light",
+) -> Any:  # fmt: skip
+    """A page of a screen of its own where `role` has signed in, in Chinese; nobody has where `role` is empty."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        device_scale_factor=scale,
+        color_scheme=theme,
+        locale="zh-CN",
+        timezone_id="Asia/Shanghai",
+    )
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    if role:
+        page.goto(f"{city.address}/accounts/login/")
+        page.fill("[name=login]", role)
+        page.fill("[name=password]", password or city.passwords[role])
+        page.press("[name=password]", "Enter")
+        page.wait_for_url(re.compile(r"/(?!accounts/login)"))
+    return page
 
 
 def _wait_for_accounts(process: subprocess.Popen[bytes], told: Path) -> dict[str, str]:

@@ -6,12 +6,11 @@ form, then the investigation and the orders fourteen hours later. Needs Chromium
 
 import io
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from private_demo import ARGUMENTS, Demo, chromium, demo
+from private_demo import ARGUMENTS, Demo, chromium, demo, signed_in
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs/images"
 LIMIT = 350_000  # bytes a picture may have, so that a clone stays small
@@ -67,19 +66,7 @@ def _take(browser: Any, city: Demo) -> None:
 
 def _open(browser: Any, city: Demo, role: str, path: str, *, size: tuple[int, int] = DESK, scale: float = 1.0) -> Any:
     """A page a role has signed in to; `scale` shrinks the picture, not the page."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        device_scale_factor=scale,
-        locale="zh-CN",
-        timezone_id="Asia/Shanghai",
-    )
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.goto(f"{city.address}/accounts/login/")
-    page.fill("[name=login]", role)
-    page.fill("[name=password]", city.passwords[role])
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(re.compile(r"/(?!accounts/)"))
+    page = signed_in(browser, city, role, size=size, scale=scale)
     page.goto(city.address + path)
     page.wait_for_load_state("networkidle")
     return page

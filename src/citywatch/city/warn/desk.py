@@ -60,9 +60,7 @@ def inbox(viewer: Viewer, sought: Sought | None = None, *, at: datetime | None =
 def foremost(viewer: Viewer, *, most: int = PER_PAGE) -> tuple[list[ProposalFacts], dict[str, int]]:
     """The open proposals that hurt first and how many are open of each level, in a question or two, for a wall."""
     rows = list(_ranked(Proposal.objects.visible_to(viewer).filter(state__in=OPEN))[:most])
-    signals: dict[int, list[Signal]] = defaultdict(list)
-    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).select_related("place").order_by("pk"):
-        signals[signal.proposal_id].append(signal)
+    signals = _signals_of(rows)
     told = [facts.proposal_facts(row, signals=signals[row.pk], clock=_due(row), event_id=None) for row in rows]
     if len(rows) == most:
         return told, open_by_level(viewer)
@@ -174,10 +172,7 @@ def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
 
 def facts_of(rows: Collection[Proposal], clocks: Mapping[int, Clock] | None = None) -> dict[int, ProposalFacts]:
     """The facts of many proposals in a handful of questions; `clocks` are their `running_clocks`, where known."""
-    ids = [row.pk for row in rows]
-    signals: dict[int, list[Signal]] = defaultdict(list)
-    for signal in Signal.objects.filter(proposal__in=ids).select_related("place").order_by("pk"):
-        signals[signal.proposal_id].append(signal)
+    ids, signals = [row.pk for row in rows], _signals_of(rows)
     event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
     clocks = running_clocks(rows) if clocks is None else clocks
     return {
@@ -186,6 +181,13 @@ def facts_of(rows: Collection[Proposal], clocks: Mapping[int, Clock] | None = No
         )
         for row in rows
     }
+
+
+def _signals_of(rows: Iterable[Proposal]) -> dict[int, list[Signal]]:
+    signals: dict[int, list[Signal]] = defaultdict(list)
+    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).select_related("place").order_by("pk"):
+        signals[signal.proposal_id].append(signal)
+    return signals
 
 
 def running_clocks(rows: Iterable[Proposal]) -> dict[int, Clock]:

@@ -88,7 +88,7 @@ def submit_message(message: Message) -> Outcome:
         at=message.at,
     )
     if not new and receipt.state == Receipt.State.PROCESSED:
-        return outcome_of(receipt, repeat=True)
+        return _outcome(receipt, repeat=True)
     return process(message.form, receipt, decode=message.decode, by=message.by, at=message.at)
 
 
@@ -114,11 +114,16 @@ def _submit_together(messages: Sequence[Message]) -> list[Outcome]:
     taken = receipts.take_new([one.arrived for one in messages])
     if taken is None:
         raise OneByOne
+    return store_taken(messages, taken)
+
+
+def store_taken(messages: Sequence[Message], taken: Sequence[Receipt]) -> list[Outcome]:
+    """Read and store messages whose bytes were taken, as `storing.store` does; call it inside a transaction."""
     ready = [
         Taken(one.form, receipt, one.decode(one.body), one.by, one.at)
         for one, receipt in zip(messages, taken, strict=True)
     ]
-    return [outcome_of(receipt, stored=pks) for receipt, pks in zip(taken, storing.store(ready), strict=True)]
+    return [_outcome(receipt, stored=pks) for receipt, pks in zip(taken, storing.store(ready), strict=True)]
 
 
 def process(form: Form, receipt: Receipt, *, decode: Decode, by: Viewer, at: datetime) -> Outcome:
@@ -139,12 +144,12 @@ def _process(form: Form, rows: Sequence[Row], *, receipt: Receipt, by: Viewer, a
     with transaction.atomic():
         held = Receipt.objects.select_for_update(of=("self",)).select_related("place").get(pk=receipt.pk)
         if held.state == Receipt.State.PROCESSED:
-            return outcome_of(held, repeat=True)
+            return _outcome(held, repeat=True)
         (stored,) = storing.store([Taken(form, held, rows, by, at)])
-        return outcome_of(held, stored=stored)
+        return _outcome(held, stored=stored)
 
 
-def outcome_of(receipt: Receipt, *, stored: tuple[int, ...] | None = None, repeat: bool = False) -> Outcome:
+def _outcome(receipt: Receipt, *, stored: tuple[int, ...] | None = None, repeat: bool = False) -> Outcome:
     """What became of a receipt; `stored` are its submissions, where they are known."""
     if stored is None:
         stored = tuple(receipt.submissions.order_by("row").values_list("pk", flat=True))

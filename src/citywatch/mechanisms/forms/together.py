@@ -12,8 +12,7 @@ from threading import Lock
 
 from django.db import connection, transaction
 
-from citywatch.mechanisms.forms.services import Message, Outcome, outcome_of, submit_message
-from citywatch.mechanisms.forms.storing import Taken, store
+from citywatch.mechanisms.forms.services import Message, Outcome, store_taken, submit_message
 from citywatch.mechanisms.jurisdiction.models import must
 from citywatch.mechanisms.receipts import services as receipts
 
@@ -82,13 +81,9 @@ def _stored_together(group: list[Waiting]) -> bool:
         return False
     try:
         with transaction.atomic():
-            ready = [
-                Taken(one.form, receipt, one.decode(one.body), one.by, one.at)
-                for one, receipt in zip(messages, taken, strict=True)
-            ]
-            stored = store(ready)
+            outcomes = store_taken(messages, taken)
     except Exception:  # noqa: BLE001 - whatever it is: their bytes are kept, and alone it meets only whose it is
         return False
-    for one, receipt, pks in zip(group, taken, stored, strict=True):
-        one.outcome = outcome_of(receipt, stored=pks)
+    for one, outcome in zip(group, outcomes, strict=True):
+        one.outcome = outcome
     return True
