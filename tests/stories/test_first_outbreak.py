@@ -12,6 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from docx import Document
+from tests.stories.pages import questions
 
 from citywatch.city.registry.queries import place_by_code
 from citywatch.city.report import queries as report
@@ -37,6 +38,9 @@ pytestmark = pytest.mark.story
 
 FALSE_PROPOSALS_A_DAY = 3.0
 """More than this from an ordinary city and nobody reads them (the peers' complaint is thousands a week)."""
+MOST_QUESTIONS = 15
+MOST_OF_A_CASE = 18
+"""A case's page shows five areas' records, and writes down that somebody looked."""
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +245,8 @@ def test_the_first_outbreak_from_signal_to_signed_order(city):  # noqa: PLR0915 
     kinds = set(Entry.objects.values_list("kind", flat=True))
     assert {"warn.event_verified", "warn.alert_published", "trace.risk_point_published"} <= kinds
     assert place_by_code(market)
+
+    # Nowhere in all this does a page ask the database more than a handful of questions.
+    for role in ("duty", "district", "commander", "nurse", "lab", "press"):
+        for path, number in questions(signed_in(role)):
+            assert number <= (MOST_OF_A_CASE if "/trace/cases/" in path else MOST_QUESTIONS), (role, path)

@@ -10,7 +10,7 @@ from tests.conftest import NOON
 from citywatch.city.trace import queries, services
 from citywatch.city.trace.models import Case, Contact, Stay
 from citywatch.city.trace.types import StayTold
-from citywatch.mechanisms.errors import NotFound, Refusal
+from citywatch.mechanisms.errors import NotAllowed, NotFound, Refusal
 from citywatch.mechanisms.journal.models import Entry
 
 HALL, MARKET, SUPERMARKET, OFFICE = "110106018-M01-1", "110106018-M01", "110106018-R01", "110106024-W01"
@@ -85,8 +85,8 @@ def test_more_is_withheld_of_a_case_without_a_date_too_and_its_page_opens(one, c
 def test_another_district_sees_no_case_at_all(one, viewers):
     with pytest.raises(NotFound):
         queries.case(viewers["investigator_xicheng"], one.pk)
-    with pytest.raises(NotFound):
-        services.note_reading(one.pk, what="timeline", by=viewers["investigator_xicheng"], at=NOON)
+    with pytest.raises(NotAllowed):  # not even with the row in hand
+        services.note_reading(one, what="timeline", by=viewers["investigator_xicheng"], at=NOON)
 
 
 def test_every_look_at_a_persons_records_is_journaled_and_one_without_them_is_not(one, client_as, at_noon):

@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from citywatch.city.registry.queries import areas_read_once
 from citywatch.mechanisms.errors import NotAllowed
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
@@ -31,7 +32,10 @@ def signed_in(*abilities: str) -> Callable[[View], View]:
             viewer = viewer_of(request)
             if not any(viewer.may_anywhere(ability) for ability in abilities):
                 raise NotAllowed("This page is not part of your role.", zh="此页面不在您的角色权限内。")
-            return view(request, *args, **kwargs)
+            if request.method != "GET":
+                return view(request, *args, **kwargs)
+            with areas_read_once():
+                return view(request, *args, **kwargs)
 
         return door
 

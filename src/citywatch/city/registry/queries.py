@@ -1,12 +1,38 @@
 """Questions about the city's fixed things."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from citywatch.city.registry.models import Institution
 from citywatch.city.registry.types import InstitutionFacts, PlaceFacts
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
+
+_AREAS = (Place.Kind.CITY, Place.Kind.DISTRICT, Place.Kind.STREET)
+_read: ContextVar[dict[int, Place] | None] = ContextVar("areas already read for this page", default=None)
+
+
+@contextmanager
+def areas_read_once() -> Iterator[None]:
+    """Within it the city, its districts and its streets are read from the database once: for pages, which only look."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def areas() -> dict[int, Place]:
+    """The city, its districts and its streets by number, in order of their codes: some hundreds."""
+    read = _read.get()
+    if read:
+        return read
+    found = {place.pk: place for place in Place.objects.filter(kind__in=_AREAS).order_by("code")}
+    if read is not None:
+        read.update(found)
+    return found
 
 
 def city_place() -> Place:
@@ -40,11 +66,11 @@ def place_by_code(code: str) -> Place:
 
 
 def districts() -> list[Place]:
-    return list(Place.objects.filter(kind=Place.Kind.DISTRICT).order_by("code"))
+    return [place for place in areas().values() if place.kind == Place.Kind.DISTRICT]
 
 
 def streets() -> list[Place]:
-    return list(Place.objects.filter(kind=Place.Kind.STREET).order_by("code"))
+    return [place for place in areas().values() if place.kind == Place.Kind.STREET]
 
 
 def place_facts(ids: Collection[int] | None = None) -> dict[int, PlaceFacts]:
@@ -52,9 +78,14 @@ def place_facts(ids: Collection[int] | None = None) -> dict[int, PlaceFacts]:
     if ids is None:
         places = list(Place.objects.all())
         above = {place.code: place.pk for place in places if place.kind in {"district", "street"}}
-    else:
-        places = list(Place.objects.filter(pk__in=ids))
-        above = _areas() if places else {}
+        return {place.pk: _facts(place, above) for place in places}
+    if not ids:
+        return {}
+    known = areas()
+    places = [known[pk] for pk in ids if pk in known]
+    if others := [pk for pk in ids if pk not in known]:
+        places += Place.objects.filter(pk__in=others)
+    above = _by_code()
     return {place.pk: _facts(place, above) for place in places}
 
 
@@ -65,7 +96,7 @@ def place_facts_by_code() -> dict[str, PlaceFacts]:
 def institutions_reporting(stream: str | None = None) -> list[InstitutionFacts]:
     """The institutions that must send a stream (or any), by place code."""
     rows = Institution.objects.select_related("place").filter(valid_to__isnull=True).order_by("place__code")
-    above = _areas()
+    above = _by_code()
     return [_institution(row, above) for row in rows if (stream in row.streams if stream else row.streams)]
 
 
@@ -77,7 +108,7 @@ def streams_due() -> dict[int, tuple[str, ...]]:
 
 def institution_at(place_id: int) -> InstitutionFacts | None:
     row = Institution.objects.select_related("place").filter(place_id=place_id).first()
-    return _institution(row, _areas()) if row else None
+    return _institution(row, _by_code()) if row else None
 
 
 def institutions_under(paths: Iterable[str]) -> list[InstitutionFacts]:
@@ -86,8 +117,8 @@ def institutions_under(paths: Iterable[str]) -> list[InstitutionFacts]:
     return [facts for facts in institutions_reporting() if facts.place.path.startswith(roots)] if roots else []
 
 
-def _areas() -> dict[str, int]:
-    return dict(Place.objects.filter(kind__in=["district", "street"]).values_list("code", "pk"))
+def _by_code() -> dict[str, int]:
+    return {place.code: pk for pk, place in areas().items() if place.kind != Place.Kind.CITY}
 
 
 def _institution(row: Institution, above: dict[str, int]) -> InstitutionFacts:

@@ -5,7 +5,7 @@ Services and queries both ask it, and neither may import the other.
 
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from citywatch.city.registry.queries import place_facts
 from citywatch.city.respond.types import LevelFacts
@@ -14,6 +14,7 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 
 _BEFORE = timedelta(days=14)  # an event without a positive: how far back its cases may have been registered
+_PUBLISHED = "trace.risk_point_published"
 _NOT_INFECTED = {"suspected", "clinical"}
 
 
@@ -25,11 +26,12 @@ def level_facts(event_id: int, *, place_id: int, at: datetime) -> LevelFacts:
     a published risk point of this event; a place not yet published links nobody.
     """
     entries = Entry.objects.filter(at__lte=at)
-    verified = entries.filter(kind="warn.event_verified", subject_id=event_id).first()
+    of_event = Q(kind="warn.event_verified", subject_id=event_id) | Q(kind=_PUBLISHED, body__event=event_id)
+    told = list(entries.filter(of_event).order_by("pk"))
+    verified = next((entry for entry in told if entry.kind != _PUBLISHED), None)
     cases = _infected(entries, verified) if verified else {}
     points = {
-        entry.subject_id: entry.body.get("figures", {}).get("cases", 0)
-        for entry in entries.filter(kind="trace.risk_point_published", body__event=event_id)
+        entry.subject_id: entry.body.get("figures", {}).get("cases", 0) for entry in told if entry.kind == _PUBLISHED
     }
     own = place_facts([place_id])[place_id].district_code
     districts = tuple(sorted({place.district_code or own for place in _responsible(entries, cases).values()}))
@@ -71,10 +73,12 @@ def _infected(entries: QuerySet[Entry], verified: Entry) -> dict[int | None, Ent
     ).select_related("place")
     cases = {entry.subject_id: entry for entry in registered}
     classified = {pk: entry.body.get("classification", "confirmed") for pk, entry in cases.items()}
-    for entry in entries.filter(kind="trace.case_classified", subject_id__in=list(cases)).order_by("at", "pk"):
-        classified[entry.subject_id] = entry.body["after"]
-    discarded = entries.filter(kind="trace.case_discard", subject_id__in=list(cases)).values_list(
-        "subject_id", flat=True
-    )
+    discarded = set()
+    later = entries.filter(kind__in=["trace.case_classified", "trace.case_discard"], subject_id__in=list(cases))
+    for entry in later.order_by("at", "pk"):
+        if entry.kind == "trace.case_discard":
+            discarded.add(entry.subject_id)
+        else:
+            classified[entry.subject_id] = entry.body["after"]
     left_out = {*discarded, *(pk for pk, word in classified.items() if word in _NOT_INFECTED)}
     return {pk: entry for pk, entry in cases.items() if pk not in left_out}

@@ -7,14 +7,15 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
+from citywatch.city.registry import queries as registry
 from citywatch.city.registry import reference
 from citywatch.city.respond import rules
 from citywatch.city.respond.facts import level_facts
 from citywatch.city.respond.models import Incident, LevelDecision, Order
 from citywatch.city.respond.types import (
     DecisionLine,
-    Ground,
     IncidentFacts,
+    IncidentPage,
     LevelCard,
     LogLine,
     OrderCounts,
@@ -150,17 +151,33 @@ def level_cards(row: IncidentFacts) -> list[LevelCard]:
     ]
 
 
-def lowering_grounds(viewer: Viewer, incident_id: int) -> tuple[Ground, ...]:
-    """The checklist for lowering the level, as the records stand now."""
-    row = incident(viewer, incident_id)
-    now = clock.now()
+def incident_page(viewer: Viewer, incident_id: int) -> IncidentPage:
+    """One incident with its orders, its level, its log and who may still be told what; refuses as `incident` does."""
+    row: Any = Incident.objects.visible_to(viewer).select_related("place").pick_one(incident_id)
+    found, now = orders(viewer, incident_id), clock.now()
+    told = _incident(row, _count(found), viewer)
     facts = level_facts(row.event_id, place_id=row.place_id, at=now)
-    return rules.lowering_grounds(facts, on=clock.day_of(now))
+    areas = sorted((area for area in registry.areas().values() if area.kind != Place.Kind.STREET), key=lambda a: a.path)
+    return IncidentPage(
+        incident=told,
+        cards=level_cards(told),
+        decisions=decisions(viewer, incident_id),
+        grounds=rules.lowering_grounds(facts, on=clock.day_of(now)),
+        orders=found,
+        log=_log_of(viewer, incident_id),
+        commands=row.state != "closed" and viewer.may("respond.command", row.place.path),
+        recipients=[(one.code, Label(one.name_zh, one.name_en)) for one in reference.response_recipients()],
+        places=[(area.code, _name(area)) for area in areas],
+    )
 
 
 def incident_log(viewer: Viewer, incident_id: int) -> list[LogLine]:
     """Everything the journal holds on an incident that the viewer's places may read, newest first."""
     incident(viewer, incident_id)
+    return _log_of(viewer, incident_id)
+
+
+def _log_of(viewer: Viewer, incident_id: int) -> list[LogLine]:
     subject = Q(subject_kind=Incident._meta.label_lower, subject_id=incident_id)
     entries = (
         Entry.objects.visible_to(viewer)
@@ -171,24 +188,6 @@ def incident_log(viewer: Viewer, incident_id: int) -> list[LogLine]:
     found = list(entries)
     names = _actor_names(entry.actor for entry in found)
     return [_line(entry, names) for entry in found]
-
-
-def commands(viewer: Viewer, row: IncidentFacts) -> bool:
-    """Whether this viewer may decide and issue for this incident."""
-    path = Place.objects.values_list("path", flat=True).get(pk=row.place_id)
-    return row.state != "closed" and viewer.may("respond.command", path)
-
-
-def recipients() -> list[tuple[str, Label]]:
-    """Who can be given an order, by code."""
-    return [(one.code, Label(one.name_zh, one.name_en)) for one in reference.response_recipients()]
-
-
-def recipient_places(viewer: Viewer, incident_id: int) -> list[tuple[str, Label]]:
-    """The places an order of this incident may be addressed to: the city and its districts."""
-    incident(viewer, incident_id)
-    places = Place.objects.filter(kind__in=["city", "district"]).order_by("path")
-    return [(place.code, _name(place)) for place in places]
 
 
 def _incident(row: Incident, counts: OrderCounts, viewer: Viewer) -> IncidentFacts:
@@ -239,7 +238,8 @@ def _order(row: Any, viewer: Viewer, now: datetime) -> OrderFacts:
 
 def _counts_by_incident(viewer: Viewer, ids: Iterable[int]) -> dict[int, OrderCounts]:
     by_incident: dict[int, list[OrderFacts]] = defaultdict(list)
-    for order in orders(viewer):
+    ids = list(ids)
+    for order in _orders(viewer, _order_rows(viewer).filter(incident__in=ids)):
         by_incident[order.incident_id].append(order)
     return {pk: _count(by_incident[pk]) for pk in ids}
 

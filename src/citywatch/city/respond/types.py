@@ -253,3 +253,21 @@ class LevelCard:
     rule: Label
     proposed: bool
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """Everything the page of an incident prints; its fields are the names the page uses.
+
+    `recipients` and `places` are who an order may be addressed to and where, by code.
+    """
+
+    incident: IncidentFacts
+    cards: list[LevelCard]
+    decisions: list[DecisionLine]
+    grounds: tuple[Ground, ...]
+    orders: list[OrderFacts]
+    log: list[LogLine]
+    commands: bool
+    recipients: list[tuple[str, Label]]
+    places: list[tuple[str, Label]]

@@ -1,5 +1,6 @@
 """Pages of command and of those who carry orders out."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 from django.contrib import messages
@@ -30,23 +31,8 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @signed_in("respond.view")
 def incident(request: HttpRequest, incident_id: int) -> HttpResponse:
     """One incident on one screen: level, orders by recipient, log."""
-    viewer = viewer_of(request)
-    row = queries.incident(viewer, incident_id)
-    return render(
-        request,
-        "respond/incident.html",
-        {
-            "incident": row,
-            "cards": queries.level_cards(row),
-            "decisions": queries.decisions(viewer, incident_id),
-            "grounds": queries.lowering_grounds(viewer, incident_id),
-            "orders": queries.orders(viewer, incident_id),
-            "log": queries.incident_log(viewer, incident_id),
-            "commands": queries.commands(viewer, row),
-            "recipients": queries.recipients(),
-            "places": queries.recipient_places(viewer, incident_id),
-        },
-    )
+    page = queries.incident_page(viewer_of(request), incident_id)
+    return render(request, "respond/incident.html", {f.name: getattr(page, f.name) for f in fields(page)})
 
 
 @require_POST

@@ -9,8 +9,10 @@ from datetime import date, datetime, timedelta
 from hashlib import blake2b
 
 import numpy as np
+from django.db.models import Q
 from numpy.typing import NDArray
 
+from citywatch.city.registry.queries import streets
 from citywatch.city.sense.queries import class_days
 from citywatch.city.sense.streams import ABSENCE
 from citywatch.city.sense.types import ClassDay
@@ -243,7 +245,7 @@ class _Daily:
         street, codes = _dense(rows["street"])
         home, home_codes = _dense(homes["home_street"])
         spoke = self._spoke(street, codes.size)
-        above = dict(Place.objects.filter(kind=Place.Kind.STREET).values_list("pk", "parent_id"))
+        above = {street.pk: street.parent_id for street in streets()}
         # A home street is heard when its district's sites are, or the city's where the district has none of the stream.
         district, districts = _dense(np.array([above.get(one, 0) for one in codes.tolist()], dtype=np.int64))
         heard = np.zeros((self._names.streams, districts.size + 1, self.days), dtype=bool)
@@ -352,11 +354,10 @@ def sites(at: datetime, key: SeriesKey, *, days: int = 7) -> Sequence[_SiteDay]:
 
 def _in_schools(sites: Ints) -> frozenset[int]:
     """Those of these places that are a school or lie in one."""
-    schools = tuple(Place.objects.filter(kind=Place.Kind.SCHOOL).values_list("path", flat=True))
-    if not schools:
-        return frozenset()
-    found = Place.objects.filter(pk__in=sites.tolist()).values_list("pk", "path")
-    return frozenset(pk for pk, path in found if path.startswith(schools))
+    asked = Q(pk__in=sites.tolist()) | Q(kind=Place.Kind.SCHOOL)
+    found = list(Place.objects.filter(asked).values_list("pk", "kind", "path"))
+    schools = tuple(path for _, kind, path in found if kind == Place.Kind.SCHOOL)
+    return frozenset(pk for pk, _, path in found if path.startswith(schools)) & frozenset(sites.tolist())
 
 
 def _dense(codes: Ints) -> tuple[Ints, Ints]:

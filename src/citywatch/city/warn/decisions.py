@@ -233,10 +233,13 @@ class DryRun:
 # ---- what stands --------------------------------------------------------------------------------------------------
 
 
-def lines(viewer: Viewer, *, at: datetime) -> tuple[Line, ...]:
-    """Every detector as it stands on the day of `at`, with its figures where the viewer may look."""
-    told = history(viewer, at=at)
-    tallies = {one.code: one for one in feedback.feedback(viewer, at=at, weeks=4).rules}
+def lines(viewer: Viewer, *, at: datetime, told: Sequence[Decided] | None = None) -> tuple[Line, ...]:
+    """Every detector as it stands on the day of `at`, with its figures where the viewer may look.
+
+    `told` is the `history`, where it is in hand.
+    """
+    told = history(viewer, at=at) if told is None else told
+    tallies = {one.code: one for one in feedback.by_rule(viewer, at=at, weeks=4)}
     lately = _signals_lately(viewer, at)
     today = day_of(at)
     return tuple(

@@ -1,7 +1,7 @@
 """The duty desk's inbox: which proposals a person asked to see, in which order, with what they need to answer them."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -10,10 +10,10 @@ from django.core.paginator import Paginator
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When
 from numpy.typing import ArrayLike
 
-from citywatch.city.registry.queries import city_place, place_facts
+from citywatch.city.registry.queries import city_place
 from citywatch.city.warn import facts, rules, wording
 from citywatch.city.warn.counting import Counted, count_series
-from citywatch.city.warn.facts import key_of
+from citywatch.city.warn.facts import key_of, label_of
 from citywatch.city.warn.gathering import OPEN
 from citywatch.city.warn.models import DeskView, HealthEvent, Proposal, Signal
 from citywatch.city.warn.types import InboxPage, InboxRow, ProposalFacts, Sought
@@ -46,47 +46,58 @@ def inbox(viewer: Viewer, sought: Sought | None = None, *, at: datetime | None =
 
     With `at`, each line carries three weeks of its strongest series, counted as known then.
     """
-    shown = Paginator(_ranked(_sought(viewer, sought or Sought())), PER_PAGE).get_page(page)
+    ranked = _ranked(_sought(viewer, sought or Sought()))
+    first = list(ranked[:_ON_MAP])
+    shown = Paginator(first if len(first) < _ON_MAP else ranked, PER_PAGE).get_page(page)
     rows = list(shown.object_list)
-    clocks = running_clocks(rows)
-    told = facts_of(rows, clocks)
-    sparks = _sparks(rows, at=at) if at else {}
+    clocks, signals = running_clocks(rows), signals_behind(rows)
+    sparks = _sparks(signals, at=at) if at else {}
     lines = tuple(
-        InboxRow(told[row.pk], clocks.get(row.pk), tuple(row.moves_for(viewer)), sparks.get(row.pk, ())) for row in rows
+        InboxRow(
+            told_of(row, signals[row.pk]),
+            clocks.get(row.pk),
+            tuple(row.moves_for(viewer)),
+            sparks.get(row.pk, ()),
+        )
+        for row in rows
     )
-    return InboxPage(lines, shown.number, shown.paginator.num_pages, shown.paginator.count, open_by_level(viewer))
+    by_level, by_hazard = _open(viewer)
+    total = shown.paginator.count
+    return InboxPage(lines, shown.number, shown.paginator.num_pages, total, by_level, by_hazard, _points(first))
 
 
 def foremost(viewer: Viewer, *, most: int = PER_PAGE) -> tuple[list[ProposalFacts], dict[str, int]]:
     """The open proposals that hurt first and how many are open of each level, in a question or two, for a wall."""
     rows = list(_ranked(Proposal.objects.visible_to(viewer).filter(state__in=OPEN))[:most])
-    signals = _signals_of(rows)
-    told = [facts.proposal_facts(row, signals=signals[row.pk], clock=_due(row), event_id=None) for row in rows]
+    signals = signals_behind(rows)
+    told = [told_of(row, signals[row.pk]) for row in rows]
     if len(rows) == most:
         return told, open_by_level(viewer)
     return told, {level: sum(one.level == level for one in told) for level in reversed(rules.LEVELS)}
 
 
-def _due(row: Any) -> Clock | None:
-    """The clock of a ranked row, as far as its facts need it."""
-    return Clock(due_at=row.due_at) if row.due_at else None
-
-
 def open_by_level(viewer: Viewer) -> dict[str, int]:
     """How many open proposals of each level the viewer can see, gravest first, zeros included."""
-    rows = Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level").annotate(number=Count("pk"))
-    found = {row["level"]: row["number"] for row in rows}
-    return {level: found.get(level, 0) for level in reversed(rules.LEVELS)}
+    return _open(viewer)[0]
 
 
-def on_the_map(viewer: Viewer, sought: Sought) -> dict[str, object]:
-    """The proposals sought as points of a map, the gravest last so that they lie on top."""
-    rows = list(_ranked(_sought(viewer, sought))[:_ON_MAP])
-    places = place_facts([row.place_id for row in rows])
+def _open(viewer: Viewer) -> tuple[dict[str, int], dict[str, int]]:
+    """How many open proposals the viewer can see: of each level, gravest first, zeros included; of each hazard."""
+    rows = Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level", "hazard")
+    by_level: dict[str, int] = dict.fromkeys(reversed(rules.LEVELS), 0)
+    by_hazard = Counter[str]()
+    for row in rows.annotate(number=Count("pk")):
+        by_level[row["level"]] += row["number"]
+        by_hazard[row["hazard"]] += row["number"]
+    return by_level, by_hazard
+
+
+def _points(rows: Iterable[Proposal]) -> dict[str, object]:
+    """Ranked proposals as points of a map, the gravest last so that they lie on top."""
     points = [
-        {"lon": place.lon, "lat": place.lat, "level": row.level, "label": str(place.name), "key": row.pk}
-        for row in reversed(rows)
-        if (place := places.get(row.place_id)) and place.lon is not None
+        {"lon": place.lon, "lat": place.lat, "level": row.level, "label": str(label_of(place)), "key": row.pk}
+        for row in reversed(list(rows))
+        if (place := row.place).lon is not None
     ]
     return {"points": points}
 
@@ -155,35 +166,32 @@ def _sought(viewer: Viewer, sought: Sought) -> ScopedQuerySet:
 
 
 def _ranked(rows: ScopedQuerySet) -> ScopedQuerySet:
-    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at__isnull=True)
-    ranked: ScopedQuerySet = (
-        rows.select_related("place")
-        .annotate(
-            rank=Case(
-                *(When(level=level, then=Value(rules.rank(level))) for level in rules.LEVELS),
-                output_field=IntegerField(),
-            ),
-            due_at=Subquery(running.order_by("due_at").values("due_at")[:1]),
-        )
-        .order_by("-rank", F("due_at").asc(nulls_last=True), "-score", "-pk")
+    rank = Case(
+        *(When(level=level, then=Value(rules.rank(level))) for level in rules.LEVELS), output_field=IntegerField()
     )
+    due = F("due_at").asc(nulls_last=True)
+    ranked: ScopedQuerySet = with_due(rows).annotate(rank=rank).order_by("-rank", due, "-score", "-pk")
     return ranked
 
 
-def facts_of(rows: Collection[Proposal], clocks: Mapping[int, Clock] | None = None) -> dict[int, ProposalFacts]:
-    """The facts of many proposals in a handful of questions; `clocks` are their `running_clocks`, where known."""
-    ids, signals = [row.pk for row in rows], _signals_of(rows)
-    event_ids = dict(HealthEvent.objects.filter(proposal__in=ids).values_list("proposal_id", "pk"))
-    clocks = running_clocks(rows) if clocks is None else clocks
-    return {
-        row.pk: facts.proposal_facts(
-            row, signals=signals[row.pk], clock=clocks.get(row.pk), event_id=event_ids.get(row.pk)
-        )
-        for row in rows
-    }
+def with_due(rows: ScopedQuerySet) -> ScopedQuerySet:
+    """Proposals with what their facts need: the place, when the first running clock ends, and the event made of it."""
+    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at__isnull=True)
+    events = HealthEvent.objects.filter(proposal=OuterRef("pk"))
+    told: ScopedQuerySet = rows.select_related("place").annotate(
+        due_at=Subquery(running.order_by("due_at").values("due_at")[:1]), event_pk=Subquery(events.values("pk")[:1])
+    )
+    return told
 
 
-def _signals_of(rows: Iterable[Proposal]) -> dict[int, list[Signal]]:
+def told_of(row: Any, signals: Sequence[Signal]) -> ProposalFacts:
+    """The facts of one row of `with_due` and its signals."""
+    clock = Clock(due_at=row.due_at) if row.due_at else None
+    return facts.proposal_facts(row, signals=signals, clock=clock, event_id=row.event_pk)
+
+
+def signals_behind(rows: Iterable[Proposal]) -> dict[int, list[Signal]]:
+    """The signals of each proposal, in the order they came."""
     signals: dict[int, list[Signal]] = defaultdict(list)
     for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).select_related("place").order_by("pk"):
         signals[signal.proposal_id].append(signal)
@@ -196,13 +204,9 @@ def running_clocks(rows: Iterable[Proposal]) -> dict[int, Clock]:
     return {clock.subject_id: clock for clock in running.order_by("-due_at")}
 
 
-def _sparks(rows: Sequence[Proposal], *, at: datetime) -> dict[int, tuple[float | None, ...]]:
+def _sparks(signals: Mapping[int, Sequence[Signal]], *, at: datetime) -> dict[int, tuple[float | None, ...]]:
     """Three weeks of each proposal's strongest series."""
-    strongest: dict[int, Signal] = {}
-    for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).order_by("score", "pk"):
-        strongest[signal.proposal_id] = signal
-    if not strongest:
-        return {}
+    strongest = {pk: max(rows, key=lambda one: (one.score, one.pk)) for pk, rows in signals.items() if rows}
     grids: dict[tuple[str, str], Counted] = {}
     found: dict[int, tuple[float | None, ...]] = {}
     for pk, signal in strongest.items():
@@ -221,8 +225,7 @@ def numbers(values: ArrayLike) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), 2) for value in np.asarray(values, dtype=float)]
 
 
-def hazards_open(viewer: Viewer, *, on: date) -> list[tuple[str, Label, int]]:
+def hazards_open(by_hazard: Mapping[str, int], *, on: date) -> list[tuple[str, Label, int]]:
     """What open proposals are about, the most frequent first: code, words, how many."""
-    rows = Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("hazard").annotate(number=Count("pk"))
-    found = [(row["hazard"], wording.hazard_words(row["hazard"], on), row["number"]) for row in rows]
+    found = [(hazard, wording.hazard_words(hazard, on), number) for hazard, number in by_hazard.items()]
     return sorted(found, key=lambda one: (-one[2], one[0]))

@@ -11,7 +11,10 @@ from math import sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
-from citywatch.city.registry.queries import districts, institutions_under, place_facts
+from django.db.models import Count, Exists, OuterRef
+
+from citywatch.city.registry.queries import districts, institutions_under
+from citywatch.city.registry.queries import streets as city_streets
 from citywatch.city.warn import rules, wording
 from citywatch.city.warn.models import Proposal, Signal
 from citywatch.eventlog.expressions import daily_counts, known_at, table
@@ -244,18 +247,16 @@ def feedback(viewer: Viewer, *, at: datetime, weeks: int = 4) -> Feedback:
     ones = _ones(viewer, first, at)
     names = {place.code: Label(place.name_zh, place.name_en) for place in districts()}
     reached = [code for code in names if code in spoke.anything or _reaches(viewer, code)]
+    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at=None, due_at__lt=at)
     open_ones = Proposal.objects.visible_to(viewer).filter(state__in=("new", "watched"))
-    waiting = Clock.objects.filter(subject_kind=_SUBJECT, subject_id__in=open_ones.values("pk"), stopped_at=None)
+    waiting = open_ones.aggregate(all=Count("pk"), overdue=Count("pk", filter=Exists(running)))
     return Feedback(
         first_day=first,
         last_day=last,
         weeks=weeks,
         log_since=spoke.since,
         total=_tally("", Label("合计", "Total"), ones, spoke.weeks()),
-        rules=tuple(
-            _tally(code, rule_words(code), [one for one in ones if code in one.rules], spoke.weeks())
-            for code in sorted({code for one in ones for code in one.rules}, key=_rule_order)
-        ),
+        rules=_by_rule(ones, spoke),
         streams=tuple(
             _tally(code, word, [one for one in ones if code in one.streams], spoke.weeks(stream=code))
             for code, word in rules.STREAM_WORDS.items()
@@ -271,8 +272,23 @@ def feedback(viewer: Viewer, *, at: datetime, weeks: int = 4) -> Feedback:
         by_week=_by_week(ones, spoke, first, weeks),
         reasons=_reasons(viewer, first, at),
         silent=_silent(viewer, first, last, at, names),
-        open_now=open_ones.count(),
-        overdue_now=waiting.filter(due_at__lt=at).count(),
+        open_now=waiting["all"],
+        overdue_now=waiting["overdue"],
+    )
+
+
+def by_rule(viewer: Viewer, *, at: datetime, weeks: int) -> tuple[Tally, ...]:
+    """Of `feedback`, the part about each rule."""
+    export.catch_up()
+    last = day_of(at)
+    first = last - timedelta(days=weeks * _WEEK - 1)
+    return _by_rule(_ones(viewer, first, at), heard(viewer, first, last, at))
+
+
+def _by_rule(ones: Sequence[_One], spoke: Heard) -> tuple[Tally, ...]:
+    return tuple(
+        _tally(code, rule_words(code), [one for one in ones if code in one.rules], spoke.weeks())
+        for code in sorted({code for one in ones for code in one.rules}, key=_rule_order)
     )
 
 
@@ -379,8 +395,7 @@ def _reasons(viewer: Viewer, first: date, at: datetime) -> tuple[Reason, ...] | 
 def heard(viewer: Viewer, first: date, last: date, at: datetime, *, ability: str = "warn.view") -> Heard:
     """On which days of a period the districts within the viewer's reach were heard, as known at `at`."""
     roots = viewer.paths(ability)
-    reached = place_facts().items() if roots else ()
-    streets = {pk: one.district_code for pk, one in reached if one.kind == "street" and one.path.startswith(roots)}
+    streets = {one.pk: one.district_code for one in city_streets() if roots and one.path.startswith(roots)}
     asked = daily_counts(table("counts"), by=("stream", "street"), as_of=at, first_day=first, last_day=last)
     found = export.engine().run(asked, export.store().pin())
     anything: dict[str, set[date]] = defaultdict(set)

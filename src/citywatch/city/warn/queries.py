@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from citywatch.city.registry.queries import place_facts
 from citywatch.city.warn import facts, rules
 from citywatch.city.warn.counting import count_series, sites, watch_decisions
-from citywatch.city.warn.desk import BY_STREET, facts_of, numbers
+from citywatch.city.warn.desk import BY_STREET, numbers, signals_behind, told_of, with_due
 from citywatch.city.warn.detectors import settings_on
 from citywatch.city.warn.facts import label_of, reason_for, signal_facts
 from citywatch.city.warn.judging import judge
@@ -28,6 +28,7 @@ from citywatch.city.warn.types import (
     SeriesKey,
     SignalFacts,
     SiteCount,
+    Standing,
 )
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotFound
@@ -47,25 +48,28 @@ _SUBJECT = "warn.proposal"
 
 def proposal_facts(viewer: Viewer, proposal_id: int) -> ProposalFacts:
     row = _proposal(viewer, proposal_id)
-    return facts_of([row])[row.pk]
+    return told_of(row, signals_behind([row])[row.pk])
 
 
 def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: int | None = None) -> ProposalPage:
     """Everything the desk looks at before it answers; figures are counted anew as known at `at`."""
     row = _proposal(viewer, proposal_id)
-    rows = row.signals.select_related("place")
-    signals = sorted((signal_facts(s, label_of(s.place)) for s in rows), key=lambda s: (s.family, -s.score))
+    alike = _similar(viewer, row)
+    found = signals_behind([row, *alike])
+    signals = sorted((signal_facts(s, label_of(s.place)) for s in found[row.pk]), key=lambda s: (s.family, -s.score))
     shown = next((s for s in signals if s.id == signal_id), signals[0] if signals else None)
+    history = tuple(_history(viewer, row.pk))
     return ProposalPage(
         row=row,
-        facts=facts_of([row])[row.pk],
+        facts=told_of(row, found[row.pk]),
         signals=tuple(signals),
         shown=shown,
         chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
         sites=_sites(shown.key, at=at) if shown and shown.key.by in BY_STREET else (),
-        similar=tuple(_similar(viewer, row)),
+        similar=tuple(told_of(one, found[one.pk]) for one in alike),
         clocks=tuple(clocks_of(row)),
-        history=tuple(_history(viewer, row.pk)),
+        history=history,
+        standing=_standing(row, found[row.pk], history, at=at),
         moves=tuple(row.moves_for(viewer)),
     )
 
@@ -73,47 +77,31 @@ def proposal_page(viewer: Viewer, proposal_id: int, *, at: datetime, signal_id: 
 def glance(viewer: Viewer, proposal_id: int, *, at: datetime) -> Glance:
     """What stands beside the inbox while a person decides about a line of it."""
     row = _proposal(viewer, proposal_id)
-    signals = sorted(row.signals.select_related("place"), key=lambda one: -one.score)
+    alike = _similar(viewer, row, most=3)
+    found = signals_behind([row, *alike])
+    signals = sorted(found[row.pk], key=lambda one: -one.score)
     shown = signal_facts(signals[0], label_of(signals[0].place)) if signals else None
-    told = facts_of([row])[row.pk]
     return Glance(
-        facts=told,
+        facts=told_of(row, found[row.pk]),
         level=facts.reason_for_level(row, signals),
         shown=shown,
         chart=_chart(shown.key, family=shown.family, at=at) if shown else None,
         sites=_sites(shown.key, at=at)[:_SITES_AT_A_GLANCE] if shown and shown.key.by in BY_STREET else (),
-        similar=tuple(_similar(viewer, row, most=3)),
+        similar=tuple(told_of(one, found[one.pk]) for one in alike),
         clocks=tuple(clock for clock in clocks_of(row) if clock.running),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Why a proposal has its level, and whether the desk's closing still silences more of the same."""
-
-    level: Label
-    grounds: tuple[Label, ...]
-    chance: float | None
-    looks: dict[int, Label]
-    closed_on: date | None = None
-    muted_until: date | None = None
-
-
-def standing(viewer: Viewer, proposal_id: int, *, at: datetime) -> Standing:
+def _standing(row: Proposal, signals: Sequence[Signal], history: Sequence[Entry], *, at: datetime) -> Standing:
     """Say why this proposal stands where it stands."""
-    row = _proposal(viewer, proposal_id)
-    signals = list(row.signals.select_related("place"))
     told = Standing(
         level=facts.reason_for_level(row, signals),
         grounds=tuple(rules.GROUND_WORDS[ground] for ground in row.grounds if ground in rules.GROUND_WORDS),
         chance=row.chance,
         looks={signal.pk: rules.LOOK_WORDS.get(signal.look, Label(signal.look, signal.look)) for signal in signals},
     )
-    if row.state != "closed":
-        return told
-    closing = Entry.objects.filter(subject_kind=_SUBJECT, subject_id=row.pk, kind="warn.proposal_close")
-    closed_at = closing.order_by("-at").values_list("at", flat=True).first()
-    if closed_at is None:
+    closed_at = next((entry.at for entry in history if entry.kind == "warn.proposal_close"), None)
+    if row.state != "closed" or closed_at is None:
         return told
     silent = closed_at + timedelta(days=rules.rules_on(day_of(at)).episode.muted_days)
     return replace(told, closed_on=day_of(closed_at), muted_until=day_of(silent) if silent > at else None)
@@ -211,7 +199,7 @@ def rule_texts(on: date) -> tuple[Label, ...]:
 
 
 def _proposal(viewer: Viewer, proposal_id: int) -> Proposal:
-    return cast("Proposal", Proposal.objects.visible_to(viewer).select_related("place").pick_one(proposal_id))
+    return cast("Proposal", with_due(Proposal.objects.visible_to(viewer)).pick_one(proposal_id))
 
 
 def _events(viewer: Viewer) -> ScopedQuerySet:
@@ -245,17 +233,15 @@ def _sites(key: SeriesKey, *, at: datetime) -> tuple[SiteCount, ...]:
     return tuple(SiteCount(r.place_id, places[r.place_id].name, r.count, r.days_reported) for r in rows)
 
 
-def _similar(viewer: Viewer, row: Proposal, *, most: int = 5) -> list[ProposalFacts]:
+def _similar(viewer: Viewer, row: Proposal, *, most: int = 5) -> list[Proposal]:
     """Answered proposals of the same street, or of the same hazard elsewhere, lately."""
-    alike = Proposal.objects.visible_to(viewer).filter(
+    alike = with_due(Proposal.objects.visible_to(viewer)).filter(
         Q(place=row.place) | Q(hazard=row.hazard),
         state__in=rules.PROPOSAL.done,
         opened_at__gte=row.opened_at - timedelta(days=365),
         opened_at__lte=row.opened_at,
     )
-    rows = list(alike.exclude(pk=row.pk).select_related("place").order_by("-opened_at")[:most])
-    told = facts_of(rows)
-    return [told[one.pk] for one in rows]
+    return list(alike.exclude(pk=row.pk).order_by("-opened_at")[:most])
 
 
 def _history(viewer: Viewer, proposal_id: int) -> Sequence[Entry]:

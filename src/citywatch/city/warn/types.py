@@ -187,13 +187,15 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """A page of the inbox and how many proposals of each level are open."""
+    """A page of the inbox, how many proposals of each level and hazard are open, and what is sought as map points."""
 
     rows: tuple[InboxRow, ...]
     number: int
     pages: int
     total: int
     open_by_level: Mapping[str, int]
+    open_by_hazard: Mapping[str, int]
+    map: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,18 @@ class SiteCount:
     name: Label
     count: int
     days_reported: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why a proposal has its level, and whether the desk's closing still silences more of the same."""
+
+    level: Label
+    grounds: tuple[Label, ...]
+    chance: float | None
+    looks: dict[int, Label]
+    closed_on: date | None = None
+    muted_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +233,7 @@ class ProposalPage:
     similar: tuple[ProposalFacts, ...]
     clocks: tuple[Any, ...]
     history: tuple[Any, ...]
+    standing: Standing
     moves: tuple[Any, ...] = ()
 
 

@@ -21,12 +21,10 @@ from citywatch.mechanisms.errors import Refusal
 def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     """One proposal with its baseline, sites, signals and history."""
     viewer = viewer_of(request)
-    at = clock.now()
     signal_id = number_of(request.GET.get("signal"), 0)
-    page = queries.proposal_page(viewer, proposal_id, at=at, signal_id=signal_id)
+    page = queries.proposal_page(viewer, proposal_id, at=clock.now(), signal_id=signal_id)
     context = {
         "page": page,
-        "standing": queries.standing(viewer, proposal_id, at=at),
         "reasons": reasons_of(viewer),
         "keys": KEYS,
         "rules": queries.rule_texts(page.facts.opened_at.astimezone(clock.SHANGHAI).date()),
@@ -60,9 +58,10 @@ def feedback(request: HttpRequest) -> HttpResponse:
 def detectors(request: HttpRequest) -> HttpResponse:
     """Which method watches which series, with which settings, since when and by whose decision."""
     viewer, at = viewer_of(request), clock.now()
+    told = decisions.history(viewer, at=at)
     context = {
-        "lines": decisions.lines(viewer, at=at),
-        "decisions": decisions.history(viewer, at=at),
+        "lines": decisions.lines(viewer, at=at, told=told),
+        "decisions": told,
         "rules": queries.rule_texts(clock.day_of(at)),
         "may_set": viewer.may_anywhere(decisions.SET),
     }

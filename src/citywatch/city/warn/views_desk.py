@@ -7,6 +7,7 @@ without leaving the keyboard.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
@@ -46,7 +47,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "states": _states(),
         "levels": tuple(reversed(rules.LEVELS)),
         "districts": districts(),
-        "hazards": desk.hazards_open(viewer, on=on),
+        "hazards": desk.hazards_open(context["inbox"].open_by_hazard, on=on),
         "streams": [(code, str(words)) for code, words in rules.STREAM_WORDS.items()],
         "views": [(view, view.query == context["query"]) for view in desk.views_of(viewer)],
         "run": queries.last_run(viewer),
@@ -167,15 +168,16 @@ def _newest(viewer: Viewer) -> int:
         connection.close()  # this thread has one of its own, and nobody else would give it back
 
 
-def _lines(request: HttpRequest, viewer: Viewer) -> dict[str, object]:
+def _lines(request: HttpRequest, viewer: Viewer) -> dict[str, Any]:
     """What the list of lines prints: also after an answer, by the address the list was asked for with."""
     sought = Sought.read(request.GET)
     page = number_of(request.GET.get("page"), 1)
+    found = desk.inbox(viewer, sought, at=clock.now(), page=page)
     return {
-        "inbox": desk.inbox(viewer, sought, at=clock.now(), page=page),
+        "inbox": found,
         "sought": sought,
         "query": urlencode(sought.query()),
-        "map": desk.on_the_map(viewer, sought),
+        "map": found.map,
         "newest": desk.newest(viewer),
         "may_triage": viewer.may_anywhere("warn.triage"),
     }

@@ -64,10 +64,9 @@ def retry(reactions: Mapping[str, Reaction], *, by: Viewer, at: datetime) -> int
 
 def waiting() -> list[Entry]:
     """Failures not yet mended, oldest first."""
-    mended = Entry.objects.filter(kind=MENDED).values_list("body__failure", flat=True)
-    failed = Entry.objects.filter(kind=FAILED).select_related("place").order_by("at", "pk")
-    settled = set(mended)
-    return [failure for failure in failed if failure.pk not in settled]
+    told = list(Entry.objects.filter(kind__in=[FAILED, MENDED]).select_related("place").order_by("at", "pk"))
+    settled = {entry.body["failure"] for entry in told if entry.kind == MENDED}
+    return [entry for entry in told if entry.kind == FAILED and entry.pk not in settled]
 
 
 def name_of(reaction: Reaction) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Opening, Place
 from citywatch.mechanisms.jurisdiction.types import NOBODY, SEPARATED, Viewer
@@ -22,9 +22,11 @@ def viewer_for(account: Account, *, at: datetime) -> Viewer:
     grants = Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=at), account=account)
     reach: dict[str, set[str]] = defaultdict(set)
     idle: list[int] = []
-    second_factor = False
+    second_factor = opened = False
+    emergency = Exists(Opening.objects.filter(account=account, until__gt=at))
     asked = ("role__abilities", "place__path", "role__second_factor", "role__idle_minutes")
-    for abilities, path, careful, minutes in grants.values_list(*asked):
+    for abilities, path, careful, minutes, some in grants.values_list(*asked, emergency):
+        opened = some
         for ability in abilities:
             reach[ability].add(path)
         second_factor = second_factor or careful
@@ -37,7 +39,7 @@ def viewer_for(account: Account, *, at: datetime) -> Viewer:
         {name: tuple(sorted(paths)) for name, paths in reach.items()},
         second_factor=second_factor,
         idle=timedelta(minutes=min(idle)) if idle else None,
-        opened=_opened(account, at),
+        opened=_opened(account, at) if opened else {},
     )
 
 

@@ -35,7 +35,7 @@ def other_row(row: Any) -> Any:
 
 
 def stays(row: Any) -> list[Any]:
-    return list(Stay.objects.filter(case=row).select_related("visited__parent").order_by("from_at"))
+    return list(Stay.objects.filter(case=row).select_related("visited__parent__parent").order_by("from_at"))
 
 
 def case_by_barcode(barcode: str) -> int | None:

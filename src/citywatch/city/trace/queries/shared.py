@@ -1,6 +1,7 @@
 """The places a case shares with others of its investigation, each with the question it is a candidate for."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,10 +26,13 @@ class SharedPlace:
     infectious_there: int
 
 
-def shared_places(viewer: Viewer, row: Any, *, at: datetime) -> tuple[SharedPlace, ...]:
+def shared_places(
+    viewer: Viewer, row: Any, *, at: datetime, known: Mapping[int, Place] | None = None
+) -> tuple[SharedPlace, ...]:
     """Those where another case was too, the most shared first; only told ones for whoever may not see records.
 
-    Counted over the whole investigation, whoever asks: numbers name nobody.
+    Counted over the whole investigation, whoever asks: numbers name nobody. `known` are places in hand, with those they
+    lie in.
     """
     if row.investigation_id is None:
         return ()
@@ -40,7 +44,9 @@ def shared_places(viewer: Viewer, row: Any, *, at: datetime) -> tuple[SharedPlac
     if not may_see_records(viewer, row):
         own_stays = Stay.objects.filter(case=row).values_list("visited_id", "visited__parent_id")
         own &= {place for pair in own_stays for place in pair}
-    places = Place.objects.exclude(kind__in=whereabouts.AREAS).select_related("parent").in_bulk(own)
+    places = {pk: place for pk in own if (place := (known or {}).get(pk))}
+    if len(places) < len(own):
+        places |= Place.objects.select_related("parent").in_bulk(own - places.keys())
     found = [
         SharedPlace(
             pk,
@@ -51,5 +57,6 @@ def shared_places(viewer: Viewer, row: Any, *, at: datetime) -> tuple[SharedPlac
             others[1][pk],
         )
         for pk, place in places.items()
+        if place.kind not in whereabouts.AREAS
     ]
     return tuple(sorted(found, key=lambda one: (-one.exposed_there - one.infectious_there, one.place_id)))

@@ -12,7 +12,8 @@ from typing import Any
 from citywatch.city.lab import queries as lab
 from citywatch.city.sense import queries as sense
 from citywatch.city.trace import rules, whereabouts
-from citywatch.city.trace.models import Case, Stay, Verdict
+from citywatch.city.trace.models import Case, Verdict
+from citywatch.city.trace.queries.cases import stays
 from citywatch.eventlog.expressions import table, visits_of
 from citywatch.mechanisms.clock import SHANGHAI, day_of, start_of
 from citywatch.mechanisms.journal import export
@@ -95,6 +96,12 @@ class Timeline:
     withheld: bool
 
     @property
+    def places(self) -> dict[int, Place]:
+        """Every place of a line by number, and the one it lies in: a hall and its market."""
+        found = [one.place for one in self.lines if one.place is not None]
+        return {place.pk: place for place in (*(one.parent for one in found if one.parent is not None), *found)}
+
+    @property
     def conflicts(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.conflict is not None)
 
@@ -117,15 +124,20 @@ def span_of(row: Any, *, at: datetime) -> tuple[date, date] | None:
     return first, max(reference, min(day_of(at), reference + timedelta(days=rules.EPISODE_DAYS)))
 
 
-def timeline(viewer: Viewer, row: Any, *, at: datetime) -> Timeline:
-    """Day by day what is known of a case. Whoever shows it to a person journals the read: `services.note_reading`."""
+def timeline(viewer: Viewer, row: Any, *, at: datetime, told: Iterable[Any] | None = None) -> Timeline:
+    """Day by day what is known of a case, from what it told (its stays, where they were asked for before) and records.
+
+    Whoever shows it to a person journals the read: `services.note_reading`.
+    """
     span, sees = span_of(row, at=at), may_see_records(viewer, row)
     withheld = not sees and bool(row.person_id)
     if span is None:
         return Timeline((), (), withheld)
-    found = _told(row)
+    found = [
+        _line(stay.source, stay.from_at, stay.to_at, stay.visited) for stay in (stays(row) if told is None else told)
+    ]
     if sees and row.person_id:
-        found += [*_captured(row), *_reported(viewer, row.person_id), *_sampled(viewer, row.person_id)]
+        found += _on_record(viewer, row)
     since, until = start_of(span[0]), start_of(span[1] + timedelta(days=1))
     inside = sorted((one for one in found if one.from_at < until and one.to_at >= since), key=_order)
     numbered = [replace(line, number=number) for number, line in enumerate(_judged(row, inside), start=1)]
@@ -136,35 +148,43 @@ def _order(line: Line) -> tuple[datetime, str]:
     return line.from_at, line.source
 
 
-def _told(row: Any) -> list[Line]:
-    stays = Stay.objects.filter(case=row).select_related("visited__parent").order_by("from_at")
-    return [_line(stay.source, stay.from_at, stay.to_at, stay.visited) for stay in stays]
-
-
 def _line(source: str, from_at: datetime, to_at: datetime, place: Any, what: Label | None = None) -> Line:
     return Line(0, source, rules.SOURCES[source].certainty, from_at, to_at, place, what)
 
 
-def _captured(row: Any) -> list[Line]:
-    """The case's own visits in the log."""
+def _on_record(viewer: Viewer, row: Any) -> list[Line]:
+    """The case's captured visits, reports and samples, as far as this viewer may see each site's."""
+    visits = _captured(row)
+    reports = [one for one in sense.submissions_of_person(viewer, row.person_id) if one.stream in _SEEN]
+    samples = lab.samples_of_person(row.person_id)
+    ids = {place for place, _, _ in visits} | {one.place_id for one in reports} | {one.place_id for one in samples}
+    places = Place.objects.select_related("parent__parent").in_bulk(ids)
+    found = [_line("visit", began, ended, places[place]) for place, began, ended in visits if place in places]
+    found += [
+        _line(one.stream, one.occurred_at, one.occurred_at, places.get(one.place_id), _said(one.answers))
+        for one in reports
+    ]
+    for one in samples:
+        if viewer.may("lab.view", places[one.place_id].path):
+            found += _sampled(one, places[one.place_id])
+    return found
+
+
+def _captured(row: Any) -> list[tuple[int, datetime, datetime]]:
+    """The case's own visits in the log: place, from when, until when."""
     found = export.engine().run(
         visits_of(table("visits_by_person"), table("people")), export.store().pin(), people={"person": [row.person_id]}
     )
-    places = Place.objects.select_related("parent").in_bulk([int(pk) for pk in found["place"]])
     spans = zip(found["place"], found["minute_in"], found["minute_out"], strict=True)
     # The exporter may hand a batch in twice under two names; the same visit is one line.
-    return [
-        _line("visit", instant(began), instant(ended), places[place])
-        for place, began, ended in sorted({(int(a), int(b), int(c)) for a, b, c in spans})
-        if place in places
-    ]
+    return [(place, instant(a), instant(b)) for place, a, b in sorted({(int(p), int(a), int(b)) for p, a, b in spans})]
 
 
 def captured_at(row: Any, visited_id: int, from_at: datetime, to_at: datetime) -> bool:
     """Whether the log holds this very visit of the case."""
     if not row.person_id:
         return False
-    return any((one.place.pk, one.from_at, one.to_at) == (visited_id, from_at, to_at) for one in _captured(row))
+    return (visited_id, from_at, to_at) in _captured(row)
 
 
 def instant(minutes: int) -> datetime:
@@ -172,29 +192,15 @@ def instant(minutes: int) -> datetime:
     return datetime.fromtimestamp(int(minutes) * 60, tz=SHANGHAI)
 
 
-def _reported(viewer: Viewer, person_id: int) -> Iterable[Line]:
-    """Purchases, visits to clinics and cards, as far as this viewer may see each site's reports."""
-    facts = [one for one in sense.submissions_of_person(viewer, person_id) if one.stream in _SEEN]
-    places = Place.objects.select_related("parent").in_bulk([one.place_id for one in facts])
-    for one in facts:
-        yield _line(one.stream, one.occurred_at, one.occurred_at, places.get(one.place_id), _said(one.answers))
-
-
 def _said(answers: dict[str, Any]) -> Label | None:
     told = answers.get("drug_name") or answers.get("diagnosis") or answers.get("preliminary_diagnosis")
     return Label(str(told), str(told)) if told else None
 
 
-def _sampled(viewer: Viewer, person_id: int) -> Iterable[Line]:
-    samples = lab.samples_of_person(person_id)
-    places = Place.objects.select_related("parent").in_bulk([one.place_id for one in samples])
-    for one in samples:
-        place = places[one.place_id]
-        if not viewer.may("lab.view", place.path):
-            continue
-        yield _line("sample", one.ordered_at, one.ordered_at, place, Label(one.barcode, one.barcode))
-        if one.resulted_at is not None:
-            yield _line("result", one.resulted_at, one.resulted_at, place, _STATES.get(one.state))
+def _sampled(sample: Any, place: Place) -> Iterable[Line]:
+    yield _line("sample", sample.ordered_at, sample.ordered_at, place, Label(sample.barcode, sample.barcode))
+    if sample.resulted_at is not None:
+        yield _line("result", sample.resulted_at, sample.resulted_at, place, _STATES.get(sample.state))
 
 
 def _judged(row: Any, lines: Sequence[Line]) -> list[Line]:
@@ -203,14 +209,14 @@ def _judged(row: Any, lines: Sequence[Line]) -> list[Line]:
     A captured visit that the case confirmed is one line with the stay made of it, not two.
     """
     answers = {(one.visited_id, one.from_at, one.to_at): one.said for one in Verdict.objects.filter(case=row)}
-    stays = [line for line in lines if line.source in {"interview", "record"}]
+    told = [line for line in lines if line.source in {"interview", "record"}]
     kept = []
     for line in lines:
         if line.source == "visit":
             said = answers.get((line.place.pk, line.from_at, line.to_at), "")
-            if said == "confirmed" or any(_same(line, stay) for stay in stays):
+            if said == "confirmed" or any(_same(line, stay) for stay in told):
                 continue
-            against = next((stay for stay in stays if contradict(line, stay)), None)
+            against = next((stay for stay in told if contradict(line, stay)), None)
             certainty = "denied" if said == "denied" else "captured"
             kept.append(replace(line, said=said, certainty=certainty, conflict=_against(against)))
         elif line.source == "interview":

@@ -11,7 +11,7 @@ from citywatch.city.trace import rules
 from citywatch.city.trace.models import Case, Contact, Stay, Verdict
 from citywatch.city.trace.queries import captured_at
 from citywatch.city.trace.services.contacts import judge_again, keep_contact
-from citywatch.city.trace.services.rows import case_row, worked_case
+from citywatch.city.trace.services.rows import worked_case
 from citywatch.city.trace.types import ContactTold, CoreTold, InterviewKept, StayTold
 from citywatch.mechanisms.errors import Conflict, NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
@@ -225,9 +225,11 @@ def answer_captured(
 
 
 @transaction.atomic
-def note_reading(case_id: int, *, what: str, by: Viewer, at: datetime) -> None:
-    """Journal that somebody read what was captured and recorded about a named person: before it is shown."""
-    case = case_row(case_id, by)
+def note_reading(case: Case, *, what: str, by: Viewer, at: datetime) -> None:
+    """Journal that somebody read what was captured and recorded about a named person: before it is shown.
+
+    `case` is a row that this viewer was given.
+    """
     must(by, "trace.investigate", case.place)
     journal.record(
         "trace.records_read", place=case.place, by=by, at=at, subject=case, because=what, person_id=case.person_id

@@ -88,7 +88,7 @@ def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None
     line, masked, contact_lines = queries.case_with_contacts(viewer, row, at=at)
     timeline = queries.timeline(viewer, row, at=at)
     if row.person_id and not timeline.withheld:
-        services.note_reading(row.pk, what="timeline", by=viewer, at=at)
+        services.note_reading(row, what="timeline", by=viewer, at=at)
     return render(
         request,
         "trace/case.html",
@@ -112,7 +112,7 @@ def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None
             "may_investigate": queries.may_work(viewer, row),
             "may_answer": row.state == "offered" and viewer.may("trace.investigate", row.place.path),
             "other_row": queries.other_row(row),
-            "shared": queries.shared_places(viewer, row, at=at),
+            "shared": queries.shared_places(viewer, row, at=at, known=timeline.places),
             "may_open": bool(row.person_id) and viewer.may_anywhere("vault.open"),
             "shows_investigation": queries.may_see_investigation(viewer, row),
         },
@@ -152,7 +152,7 @@ def beside(request: HttpRequest, case_id: int) -> HttpResponse:
     if request.method == "POST":
         services.list_candidates(case_id, numbers(request.POST.getlist("person")), ring=ring, by=viewer, at=at)
         return to("trace:case", case_id)
-    services.note_reading(case_id, what=f"ring {ring}", by=viewer, at=at)
+    services.note_reading(row, what=f"ring {ring}", by=viewer, at=at)
     found = (queries.second_ring if ring == 2 else queries.beside)(viewer, row, at=at)
     return render(
         request,

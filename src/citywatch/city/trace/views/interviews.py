@@ -24,7 +24,8 @@ def interview(request: HttpRequest, case_id: int) -> HttpResponse:
     """The interview form, filled with what is known; told in parts as often as needed."""
     viewer, at = viewer_of(request), clock.now()
     row = queries.case(viewer, case_id)
-    told = interview_form.Interview(values=_core_values(row), stay_lines=interview_form.kept(queries.stays(row)))
+    stays = queries.stays(row)
+    told = interview_form.Interview(values=_core_values(row), stay_lines=interview_form.kept(stays))
     sentence = ""
     if request.method == "POST":
         told = interview_form.read(request.POST, today=clock.day_of(at))
@@ -35,16 +36,16 @@ def interview(request: HttpRequest, case_id: int) -> HttpResponse:
                 sentence = str(refusal)
             else:
                 return to("trace:case", case_id)
-    timeline = queries.timeline(viewer, row, at=at)
+    timeline = queries.timeline(viewer, row, at=at, told=stays)
     if row.person_id and not timeline.withheld:
-        services.note_reading(row.pk, what="interview", by=viewer, at=at)
-    contacts = queries.contacts_of(viewer, row, at=at)
+        services.note_reading(row, what="interview", by=viewer, at=at)
+    line, _, contacts = queries.case_with_contacts(viewer, row, at=at)
     return render(
         request,
         "trace/interview.html",
         {
             "row": row,
-            "line": queries.lines([row], viewer, at=at)[0],
+            "line": line,
             "told": told.with_room(),
             "sentence": sentence,
             "occupations": occupations(),
