@@ -153,6 +153,54 @@ def test_merging_keeps_one_with_the_gravest_level_and_everything_the_others_held
     assert [(one.subject_id, one.code) for one in running] == [(kept.pk, CLOCKS["yellow"])]
 
 
+@pytest.mark.parametrize("watched", [0, 2])
+def test_a_merging_taken_back_leaves_each_proposal_as_it_was(watched, viewers, propose):
+    kept, other, third = propose(), propose(XINCUN, "yellow", stream="pharmacy"), propose()
+    duty, numbers = viewers["duty_officer"], [kept.pk, other.pk, third.pk]
+    triage.answer_many("watch", [numbers[watched]], by=duty, at=NIGHT, because="观察")
+
+    def all_held():
+        rows = Proposal.objects.filter(pk__in=numbers).order_by("pk").values()
+        signals = Signal.objects.order_by("pk").values_list("pk", "proposal")
+        clocks = Clock.objects.filter(stopped_at=None).order_by("pk").values_list("subject_id", "code", "due_at")
+        return list(rows), list(signals), list(clocks)
+
+    before = all_held()
+    triage.merge_into(kept.pk, numbers, by=duty, at=later(3), because="误触")
+    assert all_held() != before
+
+    triage.undo([kept.pk], by=duty, at=later(4))
+
+    assert all_held() == before
+    parted = Entry.objects.get(kind="warn.proposal_parted")
+    assert [gave["proposal"] for gave in parted.body["gave"]] == [other.pk, third.pk]
+    with pytest.raises(Conflict):
+        triage.undo([kept.pk], by=duty, at=later(5))
+
+
+def test_the_desk_offers_to_take_a_merging_back(client_as, propose, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NIGHT)
+    kept, other, client = propose(), propose(XINCUN), client_as("duty_officer")
+    asked = {"move": "merge", "because": "误触", "current": kept.pk, "proposal": [kept.pk, other.pk]}
+
+    page = client.post(reverse("warn:answer"), asked, headers={"HX-Request": "true"}).content.decode()
+    assert f'data-undo="{kept.pk}"' in page
+    client.post(reverse("warn:undo"), {"proposal": [kept.pk]}, headers={"HX-Request": "true"})
+
+    assert [state(kept), state(other)] == ["new", "new"]
+
+
+def test_a_merging_to_which_something_was_added_stays(viewers, propose):
+    kept, other, duty = propose(), propose(), viewers["duty_officer"]
+    triage.merge_into(kept.pk, [kept.pk, other.pk], by=duty, at=NIGHT, because="同一起事件")
+    Proposal.objects.filter(pk=kept.pk).update(score=99)
+
+    with pytest.raises(Conflict, match="已有变动"):
+        triage.undo([kept.pk], by=duty, at=later(1))
+
+    assert state(other) == "joined"
+
+
 def test_one_alone_is_not_merged(viewers, propose):
     row = propose()
 

@@ -425,8 +425,8 @@ def _evidence(
     )  # fmt: skip
 
 
-def raise_level(proposal: Proposal, level: Level, *, at: datetime, by: Viewer) -> None:
-    """Levels only rise. A higher one restarts the tighter clock and brings a watched proposal back to the desk."""
+def raise_level(proposal: Proposal, level: Level, *, at: datetime, by: Viewer, back: str = "raise_again") -> None:
+    """Levels only rise. A higher one restarts the tighter clock and brings a watched proposal `back` to the desk."""
     if proposal.state not in OPEN or rules.rank(level) <= rules.rank(proposal.level):
         return
     before, proposal.level = proposal.level, level
@@ -437,5 +437,5 @@ def raise_level(proposal: Proposal, level: Level, *, at: datetime, by: Viewer) -
     )
     stop_clock(f"proposal-{before}", proposal, at=at)
     if proposal.state == "watched":
-        advance(proposal, "raise_again", by=by, at=at)
+        advance(proposal, back, by=by, at=at)
     start_clock(rules.CLOCKS[level], proposal, at=at)

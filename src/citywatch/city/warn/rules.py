@@ -389,8 +389,12 @@ PROPOSAL = Lifecycle(
             "merge", ("new", "watched"), "joined", _TRIAGE, Label("合并", "Merge"), reason=True, stops=_ALL_CLOCKS,
             offered=False,
         ),
-        Transition("reopen", ("closed", "watched"), "new", _TRIAGE, Label("撤销", "Undo"), offered=False),
-        Transition("rewatch", ("closed",), "watched", _TRIAGE, Label("撤销", "Undo"), offered=False),
+        Transition(
+            "raise_merged", ("watched",), "new", _TRIAGE, Label("合并后升级再报", "Raised again by merging"),
+            offered=False,
+        ),
+        Transition("reopen", ("closed", "watched", "joined"), "new", _TRIAGE, Label("撤销", "Undo"), offered=False),
+        Transition("rewatch", ("closed", "joined", "new"), "watched", _TRIAGE, Label("撤销", "Undo"), offered=False),
     ),
     done=frozenset({"verified", "closed", "joined"}),
 )  # fmt: skip

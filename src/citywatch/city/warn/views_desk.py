@@ -85,7 +85,8 @@ def answer(request: HttpRequest) -> HttpResponse:
         return see_other("warn:event", event_id)
     undo: list[int] = []
     if move == "merge":
-        number = triage.merge_into(current or marked[0], marked, by=viewer, at=at, because=because)
+        undo = [current or marked[0]]
+        number = triage.merge_into(undo[0], marked, by=viewer, at=at, because=because)
         said = ngettext("%(n)d proposal merged.", "%(n)d proposals merged.", number) % {"n": number}
     else:
         number, undo = triage.answer_many(move, marked, by=viewer, at=at, because=because), marked

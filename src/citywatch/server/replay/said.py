@@ -129,6 +129,7 @@ class _Reader:
             "warn.positive_added": self._positive,
             "warn.proposal_join": self._joined,
             "warn.proposal_merge": self._joined,
+            "warn.proposal_parted": self._parted,
             "lab.sample_ordered": self._sample,
             "trace.case_registered": self._case,
             "trace.contact_listed": self._contact,
@@ -161,6 +162,17 @@ class _Reader:
             into.signals.setdefault(one, entry.at)
         for one in other.samples:
             into.samples.setdefault(one, entry.at)
+
+    def _parted(self, _entry: Entry, number: int, body: dict[str, Any]) -> None:
+        target = self.proposals[number]
+        target.level = body["level"]
+        for gave in body["gave"]:
+            other = self.proposals[gave["proposal"]]
+            for one in gave["signals"]:
+                target.signals.pop(one, None)
+            for one, joined in list(target.samples.items()):
+                if one in other.samples and joined != other.samples[one]:
+                    del target.samples[one]
 
     def _sample(self, _entry: Entry, number: int, body: dict[str, Any]) -> None:
         self.samples[number] = body["submission"]
