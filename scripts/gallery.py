@@ -1,5 +1,7 @@
 """Every page × role × light and dark × wide and narrow, to be looked at one by one: part of `make screenshots`.
 
+Run: python scripts/gallery.py [role …]       pictures in Chinese, light and dark, and in English, light
+
 Walks a demo of its own fourteen hours into the outbreak, from each role's own links, the three administrators included;
 writes pictures and an index.html into var/gallery, and tells which pages are wider than their screen.
 """
@@ -17,9 +19,12 @@ from private_demo import ARGUMENTS, Demo, chromium, demo, signed_in
 
 OUT = Path(__file__).resolve().parents[1] / "var/gallery"
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
-THEMES = ("light", "dark")
-BEGINNINGS = ("/", "/accounts/2fa/", "/accounts/sessions/", "/public/")
-_LEAVES = re.compile(r"^/(static|api|admin|demo|i18n|accounts/log)|\.(csv|xlsx|docx|png)$|/(print|export|download)/")
+LOOKS = {"light": ("light", "zh-hans"), "dark": ("dark", "zh-hans"), "english": ("light", "en")}
+PUBLIC = tuple(
+    f"/public/{code}/{page}.html" for code in ("zh", "en") for page in ("situation", "risk-areas", "guidance")
+)
+BEGINNINGS = ("/", "/accounts/2fa/", "/accounts/sessions/")
+_LEAVES = re.compile(r"^/(static|api|admin/|demo|i18n|accounts/log)|\.(csv|xlsx|docx|png)$|/(print|export|download)/")
 _TALLEST = 4000  # pixels; what lies below is more of the same
 
 
@@ -33,18 +38,21 @@ def main() -> int:
 
     os.environ["LANGUAGE"] = "zh_CN"
     wide: list[str] = []
-    taken: dict[str, list[str]] = {}
+    taken = 0
     with demo() as city, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, "--lang=zh-CN"])
         passwords = {"": "", **city.passwords, **_administrators(city)}
         _go_on(browser, city)
+        asked = sys.argv[1:] or [role or "nobody" for role in passwords]
         for role, password in passwords.items():
-            taken[role or "nobody"] = list(_walk(browser, city, role, password, wide))
+            if (role or "nobody") not in asked:
+                continue
+            taken += sum(1 for _ in _walk(browser, city, role, password, wide))
         browser.close()
-    _index(taken)
+    _index()
     for line in wide:
         print(f"wider than its screen: {line}")
-    print(f"{sum(map(len, taken.values()))} pictures: {OUT / 'index.html'}")
+    print(f"{taken} pictures: {OUT / 'index.html'}")
     return len(wide)
 
 
@@ -63,6 +71,8 @@ def _go_on(browser: Any, city: Demo) -> None:
     page.goto(f"{city.address}/press/")
     with page.expect_navigation(timeout=300_000):
         page.locator("button[value=t14]").click()
+    with page.expect_navigation():
+        page.locator("main .page-head button.primary").click()  # today's figures, for the public pages
     page.context.close()
 
 
@@ -72,17 +82,18 @@ def _walk(browser: Any, city: Demo, role: str, password: str, wide: list[str]) -
     addresses = _addresses(first, city.address)
     first.context.close()
     for width, size in WIDTHS.items():
-        for theme in THEMES:
+        for look, (theme, language) in LOOKS.items():
             page = signed_in(browser, city, role, password=password, size=size, theme=theme)
+            page.context.add_cookies([{"name": "django_language", "value": language, "url": city.address}])
             for kind, path in addresses.items():
-                name = f"{role or 'nobody'}/{re.sub(r'[^a-z0-9]+', '-', kind).strip('-') or 'home'}-{width}-{theme}.png"
+                name = f"{role or 'nobody'}/{re.sub(r'[^a-z0-9]+', '-', kind).strip('-') or 'home'}-{width}-{look}.png"
                 page.goto(city.address + path)
                 page.wait_for_load_state("networkidle")
                 across, high = page.evaluate(
                     "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
                 )
                 if across > size[0]:
-                    wide.append(f"{role} {path} {width} ({across} px)")
+                    wide.append(f"{role} {path} {width} {look} ({across} px)")
                 (OUT / name).parent.mkdir(parents=True, exist_ok=True)
                 clip = {"x": 0, "y": 0, "width": size[0], "height": min(high, _TALLEST)}
                 page.screenshot(path=OUT / name, full_page=True, clip=clip)
@@ -93,7 +104,7 @@ def _walk(browser: Any, city: Demo, role: str, password: str, wide: list[str]) -
 def _addresses(page: Any, address: str) -> dict[str, str]:
     """One address of each kind of page that can be reached: numbers and codes make no new kind."""
     found: dict[str, str] = {}
-    waiting = list(BEGINNINGS)
+    waiting = [*BEGINNINGS, *(PUBLIC if not page.context.cookies() else ())]
     while waiting:
         path = waiting.pop(0)
         kind = re.sub(r"(?<=/)[0-9][\w-]*(?=/|$)", "n", path.split("?")[0])
@@ -108,11 +119,13 @@ def _addresses(page: Any, address: str) -> dict[str, str]:
     return found
 
 
-def _index(taken: dict[str, list[str]]) -> None:
+def _index() -> None:
+    """A page of all pictures there are, those of earlier runs included."""
     parts = ["<!doctype html><meta charset=utf-8><title>CityWatch</title><style>img{width:23%;margin:.5%}</style>"]
-    for role, names in taken.items():
-        parts.append(f"<h2>{html.escape(role)}</h2>")
-        parts += [f'<a href="{name}"><img loading=lazy src="{name}" title="{name}"></a>' for name in sorted(names)]
+    for folder in sorted(path for path in OUT.iterdir() if path.is_dir()):
+        parts.append(f"<h2>{html.escape(folder.name)}</h2>")
+        names = sorted(f"{folder.name}/{path.name}" for path in folder.glob("*.png"))
+        parts += [f'<a href="{name}"><img loading=lazy src="{name}" title="{name}"></a>' for name in names]
     (OUT / "index.html").write_text("".join(parts), encoding="utf-8")
 
 
