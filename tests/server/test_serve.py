@@ -208,12 +208,12 @@ from citywatch.city.registry.services import NewSite, add_sites, lay_city
 lay_city("beijing", street_codes={"110106018"})
 add_sites([NewSite("110106018-C01", "110106018", "institution", "花乡", "Huaxiang", institution_kind="chc")])
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.forms import services
+from citywatch.mechanisms.forms import storing
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.server import forms
 site = Place.objects.get(code="110106018-C01")
-services.process = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+storing.store = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 forms.submit("symptom-registration", BODY, channel="api", site=site, source="his", message_id="m-1",
              sent_at=clock.now(), by=machine("his", place=site, abilities=["sense.submit"]), at=clock.now())
 """

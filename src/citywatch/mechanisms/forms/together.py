@@ -60,7 +60,7 @@ def submit_with_others(message: Message) -> Outcome:
 def store_group(group: list[Waiting]) -> None:
     """Give each of a group its outcome or its fault."""
     try:
-        if len(group) > 1 and _stored_together(group):
+        if _stored_together(group):
             return
         for one in group:
             try:
