@@ -7,8 +7,11 @@ import pytest
 from tests.browser.conftest import DESK, PHONE, WALL, Visitor
 
 PAGES = {
-    "duty": ("/warn/", "/warn/?state=all", "/warn/events/", "/lab/", "/sense/coverage/", "/trace/", "/trace/contacts/"),
-    "commander": ("/command/", "/respond/", "/situation/", "/trace/risk-points/"),
+    "duty": (
+        *("/warn/", "/warn/?state=all", "/warn/events/", "/warn/feedback/", "/lab/", "/sense/coverage/"),
+        *("/trace/", "/trace/contacts/", "/exports/", "/emergency/", "/accounts/sessions/"),
+    ),
+    "commander": ("/command/", "/respond/", "/situation/", "/trace/risk-points/", "/warn/detectors/", "/drill/"),
     "district": ("/respond/orders/", "/sense/holds/"),
     "nurse": (
         "/sense/",
@@ -32,7 +35,8 @@ LINKED = {
 }
 # Words a Chinese page may well show in Latin letters: formats, methods, our name, the other language's.
 LATIN = re.compile(
-    r"CityWatch|English|Word|DOCX|CSV|XLSX|PNG|SVG|UTF|GB|API|PCR|Ct|ORF1ab|COVID|EARS|CI|p|R|T|X|I{1,3}|IV|h|min|v|w|c|m|j|k|x|a|u|r|o|N|"
+    r"CityWatch|English|Word|DOCX|CSV|XLSX|PNG|SVG|UTF|GB|API|PCR|Ct|ORF1ab|COVID|EARS|CI|p|R|T|X|I{1,3}|IV|h|min|v|w|c|m|j|k|x|a|u|r|o|n|N|"
+    r"citywatch|simulate|scenarios|"
     r"duty|district|nurse|lab|commander|press"
 )
 WORD = re.compile(r"(?<![\w*])[A-Za-z]+(?![\w*])")

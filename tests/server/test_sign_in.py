@@ -16,7 +16,7 @@ from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.signin import attempts, sessions
 from citywatch.mechanisms.signin.models import Attempt, OpenSession
-from citywatch.server.accounts import hashing
+from citywatch.server.accounts import browsers, hashing
 
 MORNING = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -358,6 +358,28 @@ def test_no_session_outlives_a_shift_however_busy(people, client_as, wall):
         wall.pass_by(hours=1)
 
     assert client.get("/accounts/sessions/")["Location"].startswith(SIGN_IN)
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/137.0 Safari/537.36",
+            "Chrome, Windows",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 9) Chrome/86 Mobile Safari/537.36 MicroMessenger/8",
+            "WeChat, Android",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 13_0 like Mac OS X) Version/13 Safari/604",
+            "Safari, iPhone",
+        ),
+        ("curl/8.4", "curl/8.4"),
+    ],
+)
+def test_a_session_is_called_by_what_its_owner_sits_at(agent, words):
+    assert browsers.described(agent) == words
 
 
 def test_somebody_sees_and_ends_sessions_of_their_own_and_of_nobody_else(people, client_as):

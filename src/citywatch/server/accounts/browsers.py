@@ -10,6 +10,11 @@ from django.http import HttpRequest, HttpResponse
 
 COOKIE = "known_browser"
 _SALT = "citywatch.known-browser"
+# The first that stands in what a browser says of itself; most claim to be several (WeChat's is a Chrome, too).
+_PROGRAMS = {"MicroMessenger": "WeChat", "Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome"}
+_PROGRAMS |= {"Chromium": "Chromium", "Safari": "Safari"}
+_SYSTEMS = {"HarmonyOS": "HarmonyOS", "OpenHarmony": "HarmonyOS", "iPhone": "iPhone", "iPad": "iPad"}
+_SYSTEMS |= {"Android": "Android", "Windows": "Windows", "Mac OS": "macOS", "Linux": "Linux"}
 _DAYS = 180
 _MOST = 8
 """A ward's computer is shared; the oldest mark gives way."""
@@ -25,6 +30,16 @@ def address_of(request: HttpRequest) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ip_network(f"{address}/64", strict=False)) if address.version == 6 else str(address)
+
+
+def described(agent: str) -> str:
+    """What a browser says of itself, as its owner would call it; the words themselves where none is known.
+
+    >>> described("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/137.0 Safari/537.36 Edg/137.0")
+    'Edge, Windows'
+    """
+    found = (next((name for mark, name in known.items() if mark in agent), "") for known in (_PROGRAMS, _SYSTEMS))
+    return ", ".join(name for name in found if name) or agent[:60]
 
 
 def known(request: HttpRequest, login: str) -> str:

@@ -12,6 +12,7 @@ from citywatch.city.registry.access import signed_in_at_all
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.jurisdiction.models import Account
 from citywatch.mechanisms.signin import sessions as open_sessions
+from citywatch.server.accounts import browsers
 
 
 @require_safe
@@ -19,7 +20,7 @@ from citywatch.mechanisms.signin import sessions as open_sessions
 @signed_in_at_all
 def sessions(request: HttpRequest) -> HttpResponse:
     """Where one is signed in."""
-    rows = open_sessions.of(_account(request))
+    rows = [(row, browsers.described(row.browser)) for row in open_sessions.of(_account(request))]
     return render(request, "account/sessions.html", {"rows": rows, "current": request.session.session_key})
 
 
