@@ -297,10 +297,18 @@ def _line(entry: Entry, names: dict[str, str]) -> LogLine:
         kind=entry.kind,
         words=_WORDS.get(entry.kind, Label(entry.kind, entry.kind)),
         actor=names.get(entry.actor) or str(_SYSTEM),
-        because=entry.because,
+        because=_rule_behind(entry) or entry.because,
         place_name=_name(entry.place),
         detail=detail,
     )
+
+
+def _rule_behind(entry: Entry) -> str:
+    """The rule that proposed a level, as it read that day, in the reader's language: the journal keeps it in one."""
+    if entry.kind != "respond.level_proposed":
+        return ""
+    in_force = rules.level_rules(clock.day_of(entry.at))
+    return next((str(rule.describe()) for rule in in_force if rule.level == entry.body["proposed"]), "")
 
 
 def _actor_names(actors: Iterable[str]) -> dict[str, str]:
