@@ -1,13 +1,14 @@
 """Three administrators: one makes accounts, one gives rights, one reads the record; no two of these in one hand."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from tests.conftest import NOON
 
-from citywatch.city.registry import administering
+from citywatch.city.registry import administering, reference
 from citywatch.city.registry.services import grant, make_account
 from citywatch.mechanisms.errors import NotAllowed, Refusal
 from citywatch.mechanisms.journal.models import Entry
@@ -16,6 +17,9 @@ from citywatch.mechanisms.jurisdiction.services import viewer_for, viewer_for_ke
 from citywatch.mechanisms.jurisdiction.types import SEPARATED
 from citywatch.mechanisms.vault.services import enrol, open_identities
 from citywatch.mechanisms.vault.types import Identity
+from citywatch.server.administration import audit
+from citywatch.server.administration.words import ENTRIES
+from citywatch.server.keeping import READS
 
 TASKS = {"system": "system_admin", "security": "security_admin", "audit": "auditor"}
 
@@ -169,9 +173,27 @@ def test_the_auditor_reads_who_was_shown_a_person_and_asking_is_on_record(office
 def test_the_auditor_finds_each_kind_of_weighty_entry(office, client_as):
     page = client_as("audit").get("/administration/audit/?group=rights").content.decode()
     assert "registry.role_granted" in page
+    assert "授予角色" in page
     assert "auditor@110000" in page
     for group in ("identities", "emergencies", "exports", "signin", "nothing"):
         assert client_as("audit").get(f"/administration/audit/?group={group}").status_code == 200
+
+
+def test_every_right_and_every_weighty_entry_has_words_in_both_languages():
+    told = {one.code for one in reference.abilities()}
+    assert {code for role in reference.roles() for code in role.abilities} <= told
+    assert set(administering.OF_MACHINES) <= told
+
+    source = Path(audit.__file__).parents[2]
+    shown = tuple(prefix for _, prefix in audit.GROUPS.values())
+    recorded = {
+        kind
+        for module in source.rglob("*.py")
+        for kind in re.findall(r'record\(\s*"([a-z_.]+)"', module.read_text(encoding="utf-8"))
+        if kind.startswith(shown)
+    }
+    assert len(recorded) > 20
+    assert recorded | set(READS) <= ENTRIES.keys()
 
 
 def test_what_weighs_is_confirmed_first(office, client_as, settings):

@@ -19,6 +19,7 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.vault import services as vault
 from citywatch.mechanisms.vault.seen import Look, who_saw
 from citywatch.server.accounts.confirming import confirmed
+from citywatch.server.administration.words import ENTRIES
 from citywatch.server.keeping import READS
 
 ABILITY = "journal.audit"
@@ -66,14 +67,25 @@ def _page(request: HttpRequest, found: list[Look] | None = None) -> HttpResponse
     names = {one.pk: f"{one.title} ({one.username})" for one in Account.objects.filter(pk__in=numbers)}
     context = {
         "page": page,
-        "lines": [(one, _name(one.actor, names), names.get(one.subject_id or 0, "")) for one in entries],
+        "lines": [(one, _name(one.actor, names), names.get(one.subject_id or 0, ""), _words(one)) for one in entries],
         "groups": [(code, label) for code, (label, _) in GROUPS.items()],
         "group": group if group in GROUPS else "rights",
-        "found": found,
+        "found": None if found is None else [(look, _words(look)) for look in found],
     }
     return render(request, "administration/audit.html", context)
 
 
+def _words(told: Entry | Look) -> Label:
+    return ENTRIES.get(told.kind, Label(told.kind, told.kind))
+
+
 def _name(actor: str, names: dict[int, str]) -> str:
-    number = actor.removeprefix("account:")
-    return names.get(int(number), actor) if actor.startswith("account:") else actor
+    """Who it was: an account's title and name, or which part of the system or which command."""
+    kind, _, rest = actor.partition(":")
+    if kind == "account":
+        return names.get(int(rest), actor)
+    if rest.startswith("operator:"):
+        return str(
+            Label(f"运维命令（{rest.removeprefix('operator:')}）", f"command ({rest.removeprefix('operator:')})")
+        )
+    return str(Label(f"系统（{rest}）", f"the system ({rest})")) if kind == "machine" else actor

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django import template
@@ -12,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
+from citywatch.city.registry import reference
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -59,6 +61,17 @@ class ClockReading:
 def may(viewer: Viewer, ability: str) -> bool:
     """Whether the viewer holds an ability anywhere (for showing or hiding a link; services ask again)."""
     return viewer.may_anywhere(ability)
+
+
+@register.filter
+def ability(code: str) -> str:
+    """What an ability is called; its code where it has no words."""
+    return str(_abilities().get(code, code))
+
+
+@cache
+def _abilities() -> dict[str, Label]:
+    return {one.code: Label(one.name_zh, one.name_en) for one in reference.abilities()}
 
 
 @register.filter

@@ -372,6 +372,16 @@ class RoleTemplate:
 
 
 @cache
+def abilities() -> tuple[Choice, ...]:
+    """List what a role may hold, in words.
+
+    >>> abilities()[0].name_en
+    'Manage accounts and machine keys'
+    """
+    return _choices("abilities.csv")
+
+
+@cache
 def roles() -> tuple[RoleTemplate, ...]:
     """List the roles an installation starts with.
 
