@@ -13,6 +13,7 @@ _CHECK = "10X98765432"
 _RESIDENT = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _OTHER_DOCUMENT = re.compile(r"[A-Z0-9]{5,20}")
 _PHONE = re.compile(r"\+?[0-9]{7,15}|0[0-9]{2,3}-[0-9]{7,8}")
+_WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WIDE_LETTERS = {code: chr(code - 0xFEE0) for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _HAN = "[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _DOTS = re.compile(rf"\s*[·•・‧∙⋅･ᐧ．﹒]\s*|(?<={_HAN})\s*\.\s*(?={_HAN})")
@@ -27,7 +28,7 @@ def tidy(number: str) -> str:
     >>> tidy("１１０101 1968-0101123x")
     '11010119680101123X'
     """
-    plain = number.translate({code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)})
+    plain = number.translate(_WIDE)
     return re.sub(r"[\s-]", "", plain).upper()
 
 

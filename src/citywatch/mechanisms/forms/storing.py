@@ -24,6 +24,7 @@ from citywatch.mechanisms.vault.models import Person
 from citywatch.mechanisms.vault.sealing import blind
 from citywatch.mechanisms.vault.services import CONFLICT, Arrival, enrol_each
 from citywatch.mechanisms.vault.types import Identity
+from citywatch.mechanisms.writing import write_new
 
 _UNKNOWN_STREET = Label(
     "街道代码不存在；请从街道列表中选择。", "is not a street code; choose one from the list of streets."
@@ -205,7 +206,7 @@ def _create(kept: Sequence[tuple[_Good, Person | None]], streets: Mapping[str, P
     in_wave: set[str] = set()
 
     def write() -> None:
-        for submission in Submission.objects.bulk_create(wave, batch_size=500):
+        for submission in write_new(wave):
             written.append(submission)
             newest[submission.revision_key] = submission
         wave.clear()

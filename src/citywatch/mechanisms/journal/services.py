@@ -15,6 +15,7 @@ from django.db import connection, models, transaction
 from citywatch.mechanisms.journal.models import Cursor, Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.mechanisms.writing import write_new
 
 _local = threading.local()
 _free: list[str] = []  # chains of this process whose thread has ended
@@ -73,7 +74,7 @@ def record_each(drafts: Sequence[tuple[Draft, Viewer]]) -> list[Entry]:
     if not drafts:
         return []
     writer = _writer()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         last = Entry.objects.filter(writer=writer).order_by("-seq").values_list("seq", "digest").first()
         seq, previous = last or (0, genesis(writer))
         entries = []
@@ -95,7 +96,7 @@ def record_each(drafts: Sequence[tuple[Draft, Viewer]]) -> list[Entry]:
             previous = entry.digest = digest_of(entry)
             entries.append(entry)
         _kinds().update(entry.kind for entry in entries)
-        return Entry.objects.bulk_create(entries, batch_size=500)
+        return write_new(entries)
 
 
 def kinds_recorded() -> set[str]:

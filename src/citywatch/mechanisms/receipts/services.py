@@ -16,6 +16,7 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.mechanisms.vault import keyring
 from citywatch.mechanisms.vault.sealing import seal, unseal
+from citywatch.mechanisms.writing import write_new
 
 MASTER = "receipts"
 MAX_BYTES = 64 * 1024 * 1024
@@ -104,7 +105,7 @@ def take_new(arrived: Sequence[Arrived]) -> list[Receipt] | None:
     ]
     try:
         with transaction.atomic():
-            return Receipt.objects.bulk_create(fresh, batch_size=500)
+            return write_new(fresh)
     except IntegrityError:
         return None
 
@@ -163,7 +164,7 @@ def quarantine(receipt: Receipt, rows: Iterable[tuple[int, Mapping[str, str], La
         )
         for number, values, why in rows
     ]
-    return len(QuarantinedRow.objects.bulk_create(kept, batch_size=500))
+    return len(write_new(kept))
 
 
 def values_of(row: QuarantinedRow) -> dict[str, str]:

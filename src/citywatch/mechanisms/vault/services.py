@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef
 
 from citywatch.mechanisms.errors import NotFound, Refusal
@@ -20,6 +19,7 @@ from citywatch.mechanisms.vault import keyring
 from citywatch.mechanisms.vault.models import BlindIndex, KnownAt, Person, SealedIdentity
 from citywatch.mechanisms.vault.sealing import blind, blind_many, seal, unseal
 from citywatch.mechanisms.vault.types import Identity
+from citywatch.mechanisms.writing import write_new, write_values
 
 MASTER = "vault"
 _PARAMETERS = 5000  # of one query: SQLite takes 32,766
@@ -61,7 +61,7 @@ def enrol_many(
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def enrol_each(arrivals: Sequence[Arrival]) -> list[Person | None]:
     """Find or make the person behind each arrival, in order; None where an ID number is already another name's.
 
@@ -97,8 +97,10 @@ def enrol_each(arrivals: Sequence[Arrival]) -> list[Person | None]:
             by_pair[pair] = person
             index.append(BlindIndex(kind="name_phone", blind=pair, person=person))
         people.append(person)
-    Person.objects.bulk_create(fresh, batch_size=500)
-    BlindIndex.objects.bulk_create(index, batch_size=500)
+    write_new(fresh)
+    for mark in index:
+        mark.person_id = mark.person.pk  # it had none yet
+    write_new(index, numbered=False)
     if named:
         BlindIndex.objects.bulk_update(named, ["name_blind"], batch_size=500)
     _remember(arrivals, people, fresh)
@@ -168,24 +170,12 @@ def _make_surrogates(marks: Sequence[str], at: datetime) -> dict[str, int]:
     people = [_pseudonym_and_key() for _ in marks]
     enrolled = connection.ops.adapt_datetimefield_value(at)
     columns = ["pseudonym", "wrapped_key", "generation", "enrolled_at"]
-    _insert(Person, columns, [(*person, enrolled) for person in people])
+    write_values(Person, columns, [(*person, enrolled) for person in people])
     ids = dict(Person.objects.filter(pk__gt=before).values_list("pseudonym", "pk"))
     made = {mark: ids[pseudonym] for mark, (pseudonym, *_) in zip(marks, people, strict=True)}
     rows = [("id_number", mark, "", pk) for mark, pk in made.items()]
-    _insert(BlindIndex, ["kind", "blind", "name_blind", "person_id"], rows)
+    write_values(BlindIndex, ["kind", "blind", "name_blind", "person_id"], rows)
     return made
-
-
-def _insert(
-    model: type[models.Model], columns: Sequence[str], rows: Sequence[tuple[Any, ...]], otherwise: str = ""
-) -> None:
-    """Values as the database takes them: both drivers adapt text, numbers and bytes alike."""
-    by_attname = {field.attname: str(field.column) for field in model._meta.concrete_fields}
-    names = ", ".join(connection.ops.quote_name(by_attname[column]) for column in columns)
-    marks = ", ".join(["%s"] * len(columns))
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {otherwise}", rows)  # noqa: S608 - our own names
 
 
 def enrol(identity: Identity, *, place: Place, relation: str, at: datetime) -> Person:
@@ -203,7 +193,7 @@ def make_known(people: Collection[Person], *, at_places: Iterable[tuple[Place, s
 
 def _write_known(wanted: Collection[tuple[int, int, str]]) -> None:
     if wanted:
-        _insert(KnownAt, ["person_id", "place_id", "relation"], sorted(wanted), "ON CONFLICT DO NOTHING")
+        write_values(KnownAt, ["person_id", "place_id", "relation"], sorted(wanted), "ON CONFLICT DO NOTHING")
 
 
 @transaction.atomic
@@ -296,7 +286,7 @@ def _remember(arrivals: Sequence[Arrival], people: Sequence[Person | None], fres
         text = json.dumps(identity.known(), ensure_ascii=False).encode()
         sealed = seal(text, key=_key_of(person), bound_to=_bound(person))
         rows.append(SealedIdentity(person=person, sealed=sealed, recorded_at=one.at))
-    SealedIdentity.objects.bulk_create(rows, batch_size=500)
+    write_new(rows, numbered=False)
 
 
 def unsealed(ids: Sequence[int]) -> dict[int, Identity]:

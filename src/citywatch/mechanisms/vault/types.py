@@ -1,6 +1,6 @@
 """What identifies a person, and how it is shown when it must not be shown whole."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,10 @@ class Identity:
 
     @classmethod
     def of(cls, values: dict[str, str]) -> "Identity":
-        return cls(**{f.name: values.get(f.name) or "" for f in fields(cls)})
+        return cls(**{name: values.get(name) or "" for name in IDENTITY_FIELDS})
 
     def known(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name in IDENTITY_FIELDS if (value := getattr(self, name))}
 
     def masked(self) -> "Identity":
         """How pages show a person by default.
