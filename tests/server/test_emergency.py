@@ -97,6 +97,18 @@ def test_the_place_and_the_auditor_see_it_at_once_and_the_auditor_reviews_it(cas
     assert Entry.objects.get(kind="emergency.reviewed").body["justified"] is False
 
 
+def test_the_desk_of_the_place_says_how_many_wait_for_a_review(cases, auditor, client_as):
+    desk = client_as("duty_officer")
+    assert "待复核" not in desk.get("/warn/").content.decode()
+    open_one(client_as("investigator_xicheng"), cases[0])
+    assert "1次应急授权待复核" in desk.get("/warn/").content.decode()
+
+    judged = {"opening": Opening.objects.get().pk, "justified": "yes", "finding": "确需"}
+    client_as("audit").post("/emergency/review/", judged)
+
+    assert "待复核" not in desk.get("/warn/").content.decode()
+
+
 def test_nobody_reviews_an_opening_of_their_own(cases, accounts, client_as):
     Role.objects.filter(code="investigator").update(abilities=["emergency.open", "emergency.see", "emergency.review"])
     client = client_as("investigator_xicheng")

@@ -50,12 +50,12 @@ def inbox(viewer: Viewer, sought: Sought | None = None, *, at: datetime | None =
     first = list(ranked[:_ON_MAP])
     shown = Paginator(first if len(first) < _ON_MAP else ranked, PER_PAGE).get_page(page)
     rows = list(shown.object_list)
-    clocks, signals = running_clocks(rows), signals_behind(rows)
+    signals = signals_behind(rows)
     sparks = _sparks(signals, at=at) if at else {}
     lines = tuple(
         InboxRow(
             told_of(row, signals[row.pk]),
-            clocks.get(row.pk),
+            _clock_of(row),
             tuple(row.moves_for(viewer)),
             sparks.get(row.pk, ()),
         )
@@ -178,16 +178,23 @@ def with_due(rows: ScopedQuerySet) -> ScopedQuerySet:
     """Proposals with what their facts need: the place, when the first running clock ends, and the event made of it."""
     running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id=OuterRef("pk"), stopped_at__isnull=True)
     events = HealthEvent.objects.filter(proposal=OuterRef("pk"))
+    first = {f"clock_{name}": Subquery(running.order_by("due_at").values(name)[:1]) for name in ("code", "started_at")}
     told: ScopedQuerySet = rows.select_related("place").annotate(
-        due_at=Subquery(running.order_by("due_at").values("due_at")[:1]), event_pk=Subquery(events.values("pk")[:1])
+        due_at=Subquery(running.order_by("due_at").values("due_at")[:1]),
+        event_pk=Subquery(events.values("pk")[:1]),
+        **first,
     )
     return told
 
 
 def told_of(row: Any, signals: Sequence[Signal]) -> ProposalFacts:
     """The facts of one row of `with_due` and its signals."""
-    clock = Clock(due_at=row.due_at) if row.due_at else None
-    return facts.proposal_facts(row, signals=signals, clock=clock, event_id=row.event_pk)
+    return facts.proposal_facts(row, signals=signals, clock=_clock_of(row), event_id=row.event_pk)
+
+
+def _clock_of(row: Any) -> Clock | None:
+    """The running clock of a row of `with_due` that ends first."""
+    return Clock(code=row.clock_code, started_at=row.clock_started_at, due_at=row.due_at) if row.due_at else None
 
 
 def signals_behind(rows: Iterable[Proposal]) -> dict[int, list[Signal]]:
@@ -196,12 +203,6 @@ def signals_behind(rows: Iterable[Proposal]) -> dict[int, list[Signal]]:
     for signal in Signal.objects.filter(proposal__in=[row.pk for row in rows]).select_related("place").order_by("pk"):
         signals[signal.proposal_id].append(signal)
     return signals
-
-
-def running_clocks(rows: Iterable[Proposal]) -> dict[int, Clock]:
-    """The running clock of each proposal that ends first."""
-    running = Clock.objects.filter(subject_kind=_SUBJECT, subject_id__in=[r.pk for r in rows], stopped_at__isnull=True)
-    return {clock.subject_id: clock for clock in running.order_by("-due_at")}
 
 
 def _sparks(signals: Mapping[int, Sequence[Signal]], *, at: datetime) -> dict[int, tuple[float | None, ...]]:

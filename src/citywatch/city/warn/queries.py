@@ -38,6 +38,7 @@ from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.services import clocks_of
+from citywatch.mechanisms.vault import emergency
 
 _CHART_DAYS = 35
 PER_PAGE = 20
@@ -176,6 +177,14 @@ def failed_reactions(viewer: Viewer) -> Label | None:
         f"{len(waiting)} automatic steps failed ({names}) and are tried again every minute; "
         "tell whoever runs the system.",
     )
+
+
+def waiting_reviews(viewer: Viewer) -> Label | None:
+    """How many cases were opened in an emergency at this viewer's places and not yet reviewed; None where none is."""
+    number = emergency.listed(viewer).filter(reviewed_at=None).count()
+    if not number:
+        return None
+    return Label(f"{number}次应急授权待复核。", f"Emergency openings waiting for a review: {number}.")
 
 
 def remembered_reasons(viewer: Viewer, *, language: str, most: int = 4) -> dict[str, list[str]]:
