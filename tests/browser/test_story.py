@@ -58,12 +58,12 @@ def test_the_commander_decides_the_level_and_the_district_signs_its_order(enter)
 
     district = enter("district", size=PHONE)
     district.go("/respond/orders/")
-    signing = district.page.locator("button:has-text('签收')")
+    signing = district.page.locator("section button:has-text('签收')")
     waiting = signing.count()
     assert waiting >= 1
     assert district.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert signing.first.bounding_box()["height"] >= 44
-    district.tap("button:has-text('签收')")
+    district.tap("section button:has-text('签收')")
     assert signing.count() == waiting - 1
 
 

@@ -1,5 +1,7 @@
 """The pages of command, and of those who sign on a phone."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -34,6 +36,28 @@ def test_the_commander_decides_issues_and_the_district_signs_on_its_page(inciden
     assert (answer.status_code, answer["Location"]) == (303, reverse("respond:my_orders"))
     order.refresh_from_db()
     assert order.state == "signed"
+
+
+def test_a_district_signs_for_all_its_orders_at_once_or_for_none(commanding, client_as):
+    from citywatch.city.respond.models import Order
+
+    commanding.act("decide", level="III", because="从严")
+    commanding.act("issue_all")
+    district, address = client_as("investigator"), reverse("respond:sign_all")
+    shown = re.findall(r'name="order" value="(\d+)"', district.get(reverse("respond:my_orders")).content.decode())
+    mine = set(Order.objects.filter(place__code="110106").values_list("pk", flat=True))
+    assert len(mine) > 3
+    assert {int(number) for number in shown} == mine
+
+    others = Order.objects.exclude(pk__in=mine).values_list("pk", flat=True)
+    assert district.post(address, {"order": [*shown, others[0]]}).status_code in {403, 404}
+    assert set(Order.objects.values_list("state", flat=True)) == {"issued"}
+
+    page = district.post(address, {"order": shown}, follow=True).content.decode()
+    assert f"已签收指令{len(mine)}条" in page
+    assert set(Order.objects.filter(pk__in=mine).values_list("state", flat=True)) == {"signed"}
+    assert set(Order.objects.exclude(pk__in=mine).values_list("state", flat=True)) == {"issued"}
+    assert district.post(address, {}).status_code == 422
 
 
 def test_a_decision_without_a_reason_is_answered_in_words(commanding):

@@ -4,7 +4,7 @@ A machine proposes levels and drafts orders. Only a person with `respond.command
 with `respond.sign` at the recipient's place signs.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -208,6 +208,16 @@ def sign_order(order_id: int, *, by: Viewer, at: datetime) -> None:
     lifecycle.advance(order, "sign", by=by, at=at, incident=order.incident_id, order=order.position)
     order.signed_at, order.signed_by = at, by.name
     order.save(update_fields=["signed_at", "signed_by"])
+
+
+@transaction.atomic
+def sign_orders(order_ids: Sequence[int], *, by: Viewer, at: datetime) -> int:
+    """Confirm that several orders have arrived: all of them or, if one refuses, none. How many."""
+    if not order_ids:
+        raise Refusal("No order is marked; reload the page.", zh="未选择任何指令；请刷新页面。")
+    for order_id in sorted(set(order_ids)):  # in one order for all, so that two who sign never wait for each other
+        sign_order(order_id, by=by, at=at)
+    return len(set(order_ids))
 
 
 @transaction.atomic

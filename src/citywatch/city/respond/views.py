@@ -18,6 +18,7 @@ from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
 
 _SEE_OTHER = 303
+_DIGITS = 19  # a number of the database has fewer
 
 
 @require_safe
@@ -111,15 +112,27 @@ def order_move(request: HttpRequest, order_id: int) -> HttpResponse:
     return HttpResponseRedirect(back, status=_SEE_OTHER)
 
 
+@require_POST
+@signed_in("respond.sign")
+def sign_all(request: HttpRequest) -> HttpResponse:
+    """Sign for every order that stood on the page, and for none that came since."""
+    ids = [int(given) for given in request.POST.getlist("order") if given.isdecimal() and len(given) < _DIGITS]
+    number = services.sign_orders(ids, by=viewer_of(request), at=clock.now())
+    messages.success(request, ngettext("%d order signed.", "%d orders signed.", number) % number)
+    return HttpResponseRedirect(reverse("respond:my_orders"), status=_SEE_OTHER)
+
+
 @require_safe
 @signed_in("respond.sign", "respond.view")
 def my_orders(request: HttpRequest) -> HttpResponse:
     """What this viewer has to sign for and to report done, on a phone as on a desk."""
     viewer = viewer_of(request)
+    orders = queries.orders_to_sign(viewer)
+    unsigned = [one.id for one in orders if any(move.name == "sign" for move in one.moves)]
     return render(
         request,
         "respond/my_orders.html",
-        {"orders": queries.orders_to_sign(viewer), "finished": queries.finished_orders(viewer)},
+        {"orders": orders, "unsigned": unsigned, "finished": queries.finished_orders(viewer)},
     )
 
 
