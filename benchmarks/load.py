@@ -12,6 +12,7 @@ that already holds so many millions. Asked: 150 a second, 99 of 100 within 300 m
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -154,8 +155,10 @@ INSERT INTO forms_submission (
 SELECT form, version, stream, occurred_at - i * interval '1 second', occurred_on - i / 10000, reported_at, recorded_at,
     answers, findings, count, md5(i::text) || md5((-i)::text), '', "row", place_id, receipt_id, person_id,
     home_place_id, NULL
-FROM (SELECT * FROM forms_submission LIMIT 1) one, generate_series(1, {rows}) i
+FROM (SELECT * FROM forms_submission ORDER BY id LIMIT 1) one, generate_series({first}, {last}) i
 """
+STEP = 250_000
+BYTES_A_REPORT = 1_800  # of table, indexes and what the log holds of them until the next checkpoint
 
 
 def p99(took: list[float]) -> float:
@@ -169,7 +172,7 @@ def main() -> int:
     given = sys.argv[1:]
     seconds, millions = (float(word) for word in (given + ["10", "5"][len(given) :])[:2])
     with (
-        installation("postgresql", fsync="on", shared_buffers="1GB", max_wal_size="8GB") as city,
+        installation("postgresql", fsync="on", shared_buffers="1GB", max_wal_size="2GB") as city,
         tempfile.TemporaryDirectory(prefix="citywatch-load-") as made,
     ):
         folder = Path(made)
@@ -185,6 +188,7 @@ def main() -> int:
         try:
             _single(ours, bare, Reports(city.tokens, 1), seconds)
             _bulk(ours, Reports(city.tokens, BATCH), url, seconds, round(millions * 1_000_000))
+            outside(url, "CHECKPOINT")  # else stopping takes as long as writing all that is not on the disk yet
         finally:
             ours.stop()
             bare.stop()
@@ -220,12 +224,27 @@ def _single(ours: Served, bare: Served, reports: Reports, seconds: float) -> Non
     )
 
 
+def _laid(url: str, held: int) -> bool:
+    """Lay so many reports into the table, a part at a time; False, and a sentence, where the disk has no room."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < held * BYTES_A_REPORT:
+        print(
+            f"left out: bulk into {held:,} reports needs {held * BYTES_A_REPORT / 1e9:.0f} GB under "
+            f"{tempfile.gettempdir()}, where {free / 1e9:.0f} GB are free; set TMPDIR, or give fewer millions"
+        )
+        return False
+    began = time.monotonic()
+    for first in range(1, held + 1, STEP):
+        outside(url, FILL.format(first=first, last=min(held, first + STEP - 1)))
+        outside(url, "CHECKPOINT")
+    outside(url, "ANALYZE forms_submission")
+    print(f"  {held:,} reports laid in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return True
+
+
 def _bulk(ours: Served, batches: Reports, url: str, seconds: float, held: int) -> None:
-    if held:
-        began = time.monotonic()
-        outside(url, FILL.format(rows=held))
-        outside(url, "ANALYZE forms_submission")
-        print(f"  {held:,} reports laid in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if not _laid(url, held):
+        return
     rate, took, failed = pressed(ours.port, batches, BULK_SENDERS, seconds)
     print(
         f"bulk, {BATCH} reports a message, {BULK_SENDERS} senders, into {held:,}: {rate * BATCH:.0f} records/s (asked "

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from tests.architecture.test_every_model_and_url import OURS, ROWS_OF_A_PLACE
-from tests.city.reports import fever, id_number, message, result, symptom
+from tests.city.reports import fever, id_number, message, picture, result, symptom
 from tests.conftest import NOON
 
 from citywatch.mechanisms.journal.models import Entry
@@ -49,29 +49,37 @@ def told(city, viewers, at_noon):
 
 
 def _reports(district):
-    from citywatch.mechanisms.jurisdiction.services import machine
+    from citywatch.city.sense import photos
     from citywatch.server import forms, wiring
 
-    def send(form, code, *rows):
-        site = Place.objects.get(code=code)
-        by = machine("sender", place=site, abilities=["sense.submit", "lab.result"])
+    def send(form, code, *rows, channel="api", source="", key=""):
         forms.submit(
-            form, message(*rows), channel="api", site=site, source=code, message_id=f"{form}-{code}", sent_at=NOON,
-            by=by, at=NOON,
+            form, message(*rows), channel=channel, site=Place.objects.get(code=code), source=source or code,
+            message_id=key or f"{form}-{code}", sent_at=NOON, by=_sender(code), at=NOON,
         )  # fmt: skip
 
     primary, clinic = SITES[district]
     send("symptom-registration", primary, symptom(1, **person(district, 1)), symptom(2, **person(district, 2), age="x"))
+    page = {"channel": "form", "source": f"page:{primary}", "key": "t" * 16 + "-1"}
+    send("symptom-registration", primary, symptom(5, **person(district, 5)), **page)
     send("fever-clinic-visit", clinic, fever(3, **person(district, 3), sample_barcode=BARCODE[district]))
     send("lab-result", clinic, result(BARCODE[district], "positive"))  # tested in the district's own house
+    photos.take("p" * 16, "t" * 16, picture(), site=Place.objects.get(code=primary), by=_sender(primary), at=NOON)
     wiring.catch_up()
 
 
+def _sender(code):
+    from citywatch.mechanisms.jurisdiction.services import machine
+
+    return machine("sender", place=Place.objects.get(code=code), abilities=["sense.submit", "lab.result"])
+
+
 def _work(district, viewers, order):
+    from citywatch.city.registry.services import add_sites
     from citywatch.city.respond import services as respond
     from citywatch.city.respond.models import Incident
     from citywatch.city.trace import services as trace
-    from citywatch.city.trace.models import Case, Verdict
+    from citywatch.city.trace.models import Case, Contact, Verdict
     from citywatch.city.trace.types import CaseListed, ContactTold, CoreTold, LinkListed, StayTold
     from citywatch.city.warn import desk
     from citywatch.city.warn import services as warn
@@ -110,6 +118,8 @@ def _work(district, viewers, order):
     Verdict.objects.create(
         place=case.place, case=case, visited=street, from_at=NOON, to_at=NOON, said="denied", said_at=NOON
     )
+    add_sites([_committee(STREETS[district])])
+    trace.ask_visits([Contact.objects.get(case=case).pk], f"{STREETS[district]}-G01", by=investigator, at=NOON)
     titled = {"place": own, "title": f"list {district}", "by": investigator, "at": NOON}
     listed = [CaseListed(f"{FAMILY[district]}-{n}", onset_date=NOON.date()) for n in (1, 2)]
     trace.import_line_list(listed, hazard="mers", **titled)
@@ -137,11 +147,21 @@ def _work(district, viewers, order):
     )  # fmt: skip
 
 
+def _committee(street):
+    from citywatch.city.registry.services import NewSite
+
+    return NewSite(
+        f"{street}-G01", street, "institution", "居委会", "Committee", 116.3, 39.8,
+        institution_kind="committee", streams=("visit",),
+    )  # fmt: skip
+
+
 def objects():
     """For each name an address uses for a number: the model whose rows it numbers."""
     from citywatch.city.lab.models import Sample
     from citywatch.city.respond.models import Incident, Order
-    from citywatch.city.trace.models import Case, Contact, Investigation
+    from citywatch.city.sense.models import Photo
+    from citywatch.city.trace.models import Case, Contact, Investigation, Visiting
     from citywatch.city.warn.models import DeskView, HealthEvent, Proposal
     from citywatch.mechanisms.forms.models import Submission
     from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
@@ -150,6 +170,7 @@ def objects():
         "case_id": Case, "contact_id": Contact, "investigation_id": Investigation, "event_id": HealthEvent,
         "proposal_id": Proposal, "incident_id": Incident, "order_id": Order, "sample_id": Sample,
         "row_id": QuarantinedRow, "receipt_id": Receipt, "submission_id": Submission, "view_id": DeskView,
+        "photo_id": Photo, "visiting_id": Visiting,
     }  # fmt: skip
 
 

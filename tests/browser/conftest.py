@@ -66,6 +66,15 @@ class Visitor:
         self.page.wait_for_load_state("networkidle")
         return answer
 
+    def sign_in(self, role: str, password: str) -> None:
+        """Come in through the door, and wait for the page behind it."""
+        self.go("/accounts/login/")
+        self.page.fill("[name=login]", role)
+        self.page.fill("[name=password]", password)
+        self.page.press("[name=password]", "Enter")
+        self.page.wait_for_url(re.compile(r"/(?!accounts/)"))
+        self.page.wait_for_load_state("networkidle")
+
     def tap(self, selector: str) -> None:
         """Press something, counted as a step; waits for the page it leads to."""
         self.steps += 1
@@ -100,12 +109,18 @@ Enter = Callable[..., Visitor]
 
 @pytest.fixture
 def enter(city: Demo, browser: Any) -> Iterator[Enter]:
-    """Sign in as a role: `enter("duty", size=PHONE, language="en")`. No screen may have failed when the test ends."""
+    """Sign in as a role: `enter("duty", size=PHONE, language="en")`. No screen may have failed when the test ends.
+
+    With `state`, what a sitting of this role left in its browser (`context.storage_state()`), nobody signs in again.
+    """
     visitors: list[Visitor] = []
 
-    def come(role: str, *, size: tuple[int, int] = DESK, language: str = "zh-CN") -> Visitor:
+    def come(role: str, *, size: tuple[int, int] = DESK, language: str = "zh-CN", state: Any = None) -> Visitor:
         context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, locale=language, timezone_id="Asia/Shanghai"
+            viewport={"width": size[0], "height": size[1]},
+            locale=language,
+            timezone_id="Asia/Shanghai",
+            storage_state=state,
         )
         context.set_default_timeout(_PATIENCE)
         context.add_init_script(_WATCH)
@@ -114,12 +129,8 @@ def enter(city: Demo, browser: Any) -> Iterator[Enter]:
         context.on("request", lambda request: _stay_home(visitor, request.url))
         context.on("console", lambda message: _heard(visitor, message))
         context.on("weberror", lambda failure: visitor.faults.append(f"script: {failure.error}"))
-        visitor.go("/accounts/login/")
-        visitor.page.fill("[name=login]", role)
-        visitor.page.fill("[name=password]", city.passwords[role])
-        visitor.page.press("[name=password]", "Enter")
-        visitor.page.wait_for_url(re.compile(r"/(?!accounts/)"))
-        visitor.page.wait_for_load_state("networkidle")
+        if state is None:
+            visitor.sign_in(role, city.passwords[role])
         return visitor
 
     yield come

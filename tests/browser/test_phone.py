@@ -1,5 +1,6 @@
 """A nurse's phone: half a minute a report, and none lost or doubled when the line is down."""
 
+import base64
 import itertools
 import re
 
@@ -16,12 +17,25 @@ FIRST_LOAD = 300_000  # bytes
 # Newell 1980, CACM 23:396), one for each thing to be answered. What patient and machine take is not in it.
 KEY, TOUCH, MIND = 0.33, 1.1, 1.35
 PINYIN = {"林小禾": "linxiaohe "}
+NOISE = """async () => { const canvas = Object.assign(document.createElement("canvas"), {width: 2000, height: 1500});
+    const pen = canvas.getContext("2d"), dots = pen.createImageData(2000, 1500);
+    dots.data.forEach((_, at) => { dots.data[at] = (at * 7919) % 253 });
+    pen.putImageData(dots, 0, 0);
+    return canvas.toDataURL("image/jpeg", 0.95).split(",")[1]; }"""
 _numbers = itertools.count(302, 2)  # an even number is a woman's
 
 
+@pytest.fixture(scope="module")
+def sitting():
+    """What a nurse's browser keeps of having signed in; the first test that needs it makes it."""
+    return {}
+
+
 @pytest.fixture
-def nurse(enter):
-    visitor = enter("nurse", size=SMALL)
+def nurse(enter, sitting):
+    visitor = enter("nurse", size=SMALL, state=sitting or None)
+    if not sitting:
+        sitting.update(visitor.page.context.storage_state())
     yield visitor
     # A browser logs each request that found no line, and each answer that refuses.
     visitor.faults = [one for one in visitor.faults if "ERR_INTERNET_DISCONNECTED" not in one and "422" not in one]
@@ -156,6 +170,33 @@ def test_two_reports_without_a_line_wait_survive_a_closed_page_and_arrive_once(n
     assert reported(nurse) == before + 2
 
 
+def test_a_photo_waits_with_its_report_and_comes_after_it_small_and_without_its_camera(nurse):
+    nurse.go(FORM)
+    page, context = nurse.page, nurse.page.context
+    page.wait_for_function("navigator.serviceWorker.controller && caches.match(location.pathname)")
+    raw = page.evaluate(NOISE)
+    assert len(raw) * 3 / 4 > 1_000_000  # as a telephone's camera makes them
+    sent = []
+    context.on("response", lambda answer: "queue/photos" in answer.url and sent.append(answer))
+    context.set_offline(True)
+    fill_in(nurse, "郑七")
+    page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": base64.b64decode(raw)})
+    page.wait_for_selector("[data-taken] img")
+    page.click(".send button")
+    state(nurse, waiting=2)
+    assert page.locator("[data-taken] li").count() == 0
+    context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    state(nurse, waiting=0, sent=2)
+
+    assert [answer.status for answer in sent] == [200]
+    assert len(sent[0].request.post_data) < 200_000 * 16 / 9 + 2_000  # written in base64 twice
+    nurse.go("/sense/photos/")
+    page.fill("[name=because] >> nth=0", "核对体温")
+    page.click("section button >> nth=0")
+    page.wait_for_function("document.querySelector('.photo img')?.naturalWidth > 100")
+
+
 def test_an_answer_lost_on_the_way_does_not_double_the_report(nurse):
     before = reported(nurse)
     nurse.go(FORM)
@@ -222,11 +263,7 @@ def test_another_account_of_the_phone_sees_nothing_of_what_waits(nurse, city):
 
     def sign_in(role):
         context.clear_cookies()
-        nurse.go("/accounts/login/")
-        page.fill("[name=login]", role)
-        page.fill("[name=password]", city.passwords[role])
-        page.press("[name=password]", "Enter")
-        page.wait_for_url(re.compile(r"/(?!accounts/)"))
+        nurse.sign_in(role, city.passwords[role])
 
     sign_in("lab")
     nurse.go("/sense/")

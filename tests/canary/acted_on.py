@@ -173,6 +173,7 @@ POSTS = (
     ),
     post("respond:issue_all", "/respond/{n}/issue/", "incident", _COMMANDS),
     post("respond:incident_move", "/respond/{n}/move/", "incident", _COMMANDS, move="start_closing", **_BECAUSE),
+    post("respond:sign_all", "/respond/orders/sign/", "order", at_its_place("respond.sign"), order="{n}"),
     post("respond:order_move", "/respond/orders/{n}/move/", "order", at_its_place("respond.sign"), move="sign"),
     post("sense:settle", "/sense/quarantine/{n}/", "quarantinedrow", _SUBMITS, move="drop", **_BECAUSE),
     post("exports:approve", "/exports/approve/", "export", _as_second("export.approve"), export="{n}"),
@@ -313,6 +314,7 @@ _CHECKED_BY = {
         "POST /api/forms/{code}/batches", "POST /api/visits", "sense:zero",
     ),
     "tests/city/sense/test_phone.py": ("sense:mend", "sense:queue"),
+    "tests/city/sense/test_photos.py": ("sense:photo", "sense:photo_queue"),
     "tests/city/warn/test_decisions.py": (
         "POST /api/warn/detectors/{code}/decisions", "POST /api/warn/detectors/{code}/dry-run", "warn:decide",
     ),
@@ -320,6 +322,7 @@ _CHECKED_BY = {
     "tests/city/trace/test_rules.py, test_pages.py": (
         "trace:publish", "POST /api/trace/investigations/{investigation_id}/risk-points",
     ),
+    "tests/city/trace/test_home_visits.py": ("trace:visit_identity", "trace:visits_ask", "trace:visits_end"),
     "tests/server/test_administrators.py": (
         "administration:change_account", "administration:give", "administration:key", "administration:looks",
         "administration:make_account", "administration:take",

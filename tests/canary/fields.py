@@ -125,6 +125,12 @@ FIELDS: dict[str, dict[str, str]] = {
         "row": "id place state barcode submission started_at ended_at",
         "person": "person",
     },
+    "sense.Photo": {
+        "row": "id place submission size recorded_at",
+        "person": "person",
+        "inside": "key",
+        "never": "sealed digest",
+    },
     "lab.Sample": {
         "row": "id place state barcode submission_id lab_place ordered_at resulted_at ct_orf1ab ct_n",
         "person": "person",
@@ -183,6 +189,9 @@ FIELDS: dict[str, dict[str, str]] = {
     "trace.Contact": {
         "row": "id place state case told kind by_hand ground first_at last_at visited through from_row judged_at",
         "person": "person",
+    },
+    "trace.Visiting": {
+        "row": "id place contact since until ended_at",
     },
     "trace.Link": {
         "row": "id place infector infectee exposure",

@@ -86,6 +86,8 @@ ROUTES = (
     get("sense:shell", "/sense/shell/symptom-registration/", "sense.submit", "", "", "?site=110102009-C01"),
     Get("sense:queue", "/sense/queue/", frozenset({"sense.submit"}), frozenset(), compared=False),  # a token each time
     get("sense:worker", "/sense/worker.js", "sense.submit", ""),
+    get("sense:calendar", "/sense/calendar/", "sense.view", "", "", "?stream=fever&finding=fever", "?stream=card"),
+    get("sense:photos", "/sense/photos/", "sense.view", "person.masked"),
     get("sense:done", "/sense/done/{n}/", "sense.submit", "receipt quarantinedrow", "receipt"),
     get("sense:coverage", "/sense/coverage/", "sense.view", "", "", "?day=2020-06-11", "?day=2020-06-10"),
     get("sense:holds", "/sense/holds/", "sense.view", "hold.number sample.number person.masked"),
@@ -170,6 +172,7 @@ ROUTES = (
         "?state=handed_over",
         "?page=2",
     ),
+    get("trace:visits", "/trace/visits/", "trace.visit", "contact.number person.masked"),
     get("trace:risk_points", "/trace/risk-points/", "trace.view", "riskpoint investigation.number"),
     Get("trace:status", "/trace/status/", frozenset({"trace.view"}), frozenset(), compared=False),
     get("trace:places", "/trace/places/", "trace.investigate", "", "", "?q=Market", "?q=110106018"),

@@ -1,6 +1,7 @@
 """Rows as sites send them, small enough to read; all people are made up."""
 
 import json
+import struct
 
 from citywatch.mechanisms.forms.identifiers import check_digit
 
@@ -105,3 +106,15 @@ def result(barcode, answer="negative", **more):
 
 def message(*rows):
     return json.dumps({"rows": list(rows)}, ensure_ascii=False).encode()
+
+
+def segment(marker, body):
+    """A marked part of a JPEG."""
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def picture(*, width=8, pixels=b"\x12\xff\x00\x34\xff\xd0\x56", extra=b""):
+    """A JPEG as small as they get, with `extra` segments as a camera writes them."""
+    frame = segment(0xC0, b"\x08" + struct.pack(">HH", 8, width) + b"\x01\x01\x11\x00")
+    tables = segment(0xDB, bytes(65)) + frame + segment(0xC4, bytes(17))
+    return b"\xff\xd8" + extra + tables + segment(0xDA, b"\x01\x01\x00\x00\x3f\x00") + pixels + b"\xff\xd9"

@@ -12,7 +12,7 @@ from tests.conftest import NOON
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.forms.models import Submission
-from citywatch.mechanisms.jurisdiction.models import Place
+from citywatch.mechanisms.jurisdiction.models import MachineKey, Place
 from citywatch.mechanisms.jurisdiction.services import issue_key
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.server import wiring
@@ -96,6 +96,19 @@ def test_a_key_is_told_of_a_repeat_of_other_content_of_another_site_and_of_broke
     assert waiting["row"] == 2
     assert "48 lies outside" in waiting["why_en"]
     assert system.get(f"/receipts/{first['receipt']}")["state"] == "processed"
+
+
+def test_a_key_is_asked_for_anew_with_every_report(key, city_clock):
+    system, other = key(SITE, "sense.submit"), key(HOSPITAL, "sense.submit")
+    system.send("symptom-registration", symptom(1))
+
+    MachineKey.objects.filter(place__code=SITE).update(abilities=["sense.view"])
+    system.send("symptom-registration", symptom(2), message_id="m-2", expect=403)
+    MachineKey.objects.filter(place__code=SITE).update(abilities=["sense.submit"], revoked_at=NOON)
+    system.send("symptom-registration", symptom(2), message_id="m-2", expect=401)
+    other.send("symptom-registration", symptom(2))
+
+    assert set(Receipt.objects.values_list("place__code", "message_id")) == {(SITE, "m-1"), (HOSPITAL, "m-1")}
 
 
 def test_a_quarantined_row_is_mended_or_given_up_over_the_api(key, city_clock):

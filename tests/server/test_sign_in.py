@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.test import Client
 
 from citywatch.mechanisms import clock
@@ -181,6 +182,45 @@ def test_who_has_a_second_factor_confirms_with_it_and_not_with_the_password(enfo
     assert client.get("/accounts/reauthenticate/")["Location"].startswith("/accounts/2fa/reauthenticate/")
     client.post("/accounts/2fa/reauthenticate/", {"code": code(secret, wall)})
     assert client.get("/accounts/2fa/recovery-codes/generate/").status_code == 200
+
+
+def wrong_codes(client, tries):
+    for _ in range(tries):
+        page = client.post("/accounts/2fa/authenticate/", {"code": "000000"})
+        cache.clear()  # what one process remembers the next does not know
+    return page.content.decode()
+
+
+def test_wrong_codes_are_counted_for_all_processes_and_keep_the_owner_s_own_browser_in(people, wall):
+    desk = Client()
+    enter(desk, "duty_officer")
+    secret = enrol(desk, wall)
+    desk.post("/accounts/logout/")
+    wall.pass_by(minutes=1)
+    thief = Client(headers={"accept-language": "zh-CN"})
+    enter(thief, "duty_officer", address="203.0.113.9")
+
+    assert "验证码错误次数过多" not in wrong_codes(thief, attempts.ACCOUNT.tries)
+    assert "验证码错误次数过多" in wrong_codes(thief, 1)
+    thief.post("/accounts/2fa/authenticate/", {"code": code(secret, wall)})
+    assert not inside(thief), "the eleventh code of the hour was looked at"
+    enter(desk, "duty_officer")
+    assert desk.post("/accounts/2fa/authenticate/", {"code": code(secret, wall)}).status_code == 302
+    assert inside(desk)
+    paused = Entry.objects.get(kind="signin.paused")
+    assert (paused.body["scope"], paused.subject_id) == ("code", people["duty_officer"].pk)
+
+
+def test_wrong_codes_do_not_count_as_wrong_passwords_and_an_administrator_forgives_both(people, wall):
+    owner, other = Client(), Client()
+    enter(owner, "duty_officer")
+    enrol(owner, wall)
+    enter(other, "duty_officer")
+    wrong_codes(other, attempts.ACCOUNT.tries)
+
+    assert enter(Client(), "duty_officer")["Location"] == "/accounts/2fa/authenticate/"
+    assert attempts.forgive("duty_officer") == attempts.ACCOUNT.tries
+    assert "Too many wrong codes" not in wrong_codes(other, 1)
 
 
 # ---- guessing

@@ -71,6 +71,7 @@ def _numbers(model: type[Model], how_many: int) -> list[int]:
 
 def _as_stored(field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
     """How a field's value is put; None where the driver knows it."""
-    if isinstance(field, JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    return None
+    if not isinstance(field, JSONField):
+        return None
+    encoder, adapted = field.encoder, connection.ops.adapt_json_value
+    return lambda value: None if value is None else adapted(value, encoder)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 
 from citywatch.city.registry.queries import city_place
+from citywatch.city.sense.photos import PhotosExpire
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
@@ -25,9 +26,10 @@ MENTIONS = (
     Mention("contact-identity", "trace.Contact", "judged_at"),
     Mention("patient-identity", "forms.Submission", "recorded_at"),
     Mention("patient-identity", "sense.Hold", "started_at"),
+    Mention("patient-identity", "sense.Photo", "recorded_at"),
     Mention("patient-identity", "lab.Sample", "ordered_at"),
 )
-READS = ("vault.opened", "trace.records_read")
+READS = ("vault.opened", "trace.records_read", "sense.photo_opened")
 """The entries by which somebody was shown a named person's identity or whereabouts."""
 
 
@@ -49,7 +51,7 @@ class SignIns:
         return Attempt.objects.filter(at__lt=before).delete()[0]
 
 
-SWEEPERS: tuple[Sweeper, ...] = (SignIns(),)
+SWEEPERS: tuple[Sweeper, ...] = (SignIns(), PhotosExpire())
 
 
 def certificates() -> Path:

@@ -21,6 +21,7 @@ ITEMS = (
     Item("warn:inbox", Label("预警研判", "Duty desk"), "warn.view", "bell"),
     Item("trace:investigations", Label("流调溯源", "Tracing"), "trace.view", "graph"),
     Item("respond:incidents", Label("应急处置", "Response"), "respond.view", "flag"),
+    Item("trace:visits", Label("居家随访", "Home visits"), "trace.visit", "person"),
     Item("sense:home", Label("监测报告", "Reporting"), "sense.submit", "form"),
     Item("sense:coverage", Label("报告质量", "Coverage"), "sense.view", "check"),
     Item("lab:worklist", Label("实验室", "Laboratory"), "lab.view", "flask"),

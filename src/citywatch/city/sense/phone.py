@@ -29,7 +29,8 @@ USUAL = {
 }
 """What a page says before anybody answers."""
 DAYS_OF_TODAY = frozenset({"onset_date", "filled_on", "day"})
-_ASKED_FIRST = frozenset({"id_number", "temperature"})
+_ASKED_FIRST = frozenset({"id_number", "temperature", "needs"})
+_FROM_A_LIST = frozenset({"contact"})
 _NEVER_APART = frozenset({"age_unit"})
 _IN_SESSION = "sense.carried_on"
 
@@ -40,6 +41,11 @@ def carried_on(request: HttpRequest, asked: Form) -> dict[str, str]:
     """What this sitting said last on this form, as far as it concerns no person."""
     said: Mapping[str, Mapping[str, str]] = request.session.get(_IN_SESSION, {})
     return {name: text for name, text in said.get(asked.code, {}).items() if name in asked.by_name}
+
+
+def from_a_list(request: HttpRequest, asked: Form) -> dict[str, str]:
+    """What the list says that somebody came from: the number of whom they report about, and never who that is."""
+    return {name: text for name in _FROM_A_LIST & asked.by_name.keys() if (text := request.GET.get(name, "")[:40])}
 
 
 def carry_on(request: HttpRequest, asked: Form, values: Mapping[str, str]) -> None:
@@ -60,6 +66,11 @@ def in_order(asked: Form, fields: Iterable[Field]) -> tuple[list[Field], list[Fi
         needed = question.required or question.name in _ASKED_FIRST or question.name in _NEVER_APART
         (usual if question.name in answered else first if needed else rest).append(field)
     return first, usual, rest
+
+
+def takes_photos(asked: Form) -> bool:
+    """Whether a photo may be kept with this form's reports: only with those that name somebody, under whose key."""
+    return "name" in asked.by_name and asked.by_name["name"].required
 
 
 def usual_answers(asked: Form) -> dict[str, Any]:
@@ -108,5 +119,9 @@ def words() -> dict[str, str]:
         "mend": gettext("Mend it"),
         "remove": gettext("Remove from this phone"),
         "removeSure": gettext("Remove this report from the phone? It was never sent."),
+        "photo": gettext("Photo"),
+        "photoTooMany": gettext("A report keeps {n} photos at most."),
+        "photoUnread": gettext("This picture could not be read; take it again."),
+        "photoOff": gettext("Leave out"),
         "signIn": gettext("Sign in again to send what waits."),
     }

@@ -62,6 +62,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "overdue": overdue,
         "today": today,
         "waiting": len(queries.quarantined(viewer)),
+        "opens_photos": viewer.may_anywhere("sense.view"),
         **phone.waiting_parts(viewer),
     }
     return render(request, "sense/home.html", context)
@@ -75,7 +76,8 @@ def form(request: HttpRequest, code: str) -> HttpResponse:
     asked = form_named(code)
     site = site_of(request, viewer, asked)
     if request.method != "POST":
-        values = {**_defaults(asked, site, viewer, now), **phone.carried_on(request, asked)}
+        values = _defaults(asked, site, viewer, now) | phone.carried_on(request, asked)
+        values |= phone.from_a_list(request, asked)
         return form_page(request, asked, site, values, {}, token=secrets.token_urlsafe(12))
     values = answers_of(asked, request.POST)
     problems = problems_of(asked, values, now)
@@ -247,6 +249,7 @@ def phone_parts(request: HttpRequest, asked: Form, fields: Iterable[Drawn]) -> d
         "first": first,
         "usual": usual,
         "rest": rest,
+        "takes_photos": phone.takes_photos(asked),
         "rest_open": any(field[2] for field in rest),
         "usual_answers": phone.usual_answers(asked),
         "regions": phone.regions(),

@@ -36,7 +36,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         patch_cache_control(answer, no_store=True)
         return answer
     try:
-        letter = envelopes.unsealed_letter(_posted(request.body), by=viewer)
+        letter = envelopes.unsealed_letter(posted(request.body), by=viewer)
         asked, now = form_named(letter.form), clock.now()
         site = services.site_named(letter.site, by=viewer)
         problems = views.problems_of(asked, letter.values, now)
@@ -57,7 +57,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 def mend(request: HttpRequest) -> HttpResponse:
     """A refused report's form, filled in as it was, with what is wrong beside each question."""
     viewer, now = viewer_of(request), clock.now()
-    letter = envelopes.unsealed_letter(_posted(request.POST.get("envelope", "").encode()), by=viewer)
+    letter = envelopes.unsealed_letter(posted(request.POST.get("envelope", "").encode()), by=viewer)
     asked = form_named(letter.form)
     site = services.site_named(letter.site, by=viewer)
     problems = views.problems_of(asked, letter.values, now)
@@ -95,8 +95,9 @@ def worker(_request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _posted(body: bytes) -> Mapping[str, Any]:
-    if len(body) > _MAX_LETTER:
+def posted(body: bytes, *, most: int = _MAX_LETTER) -> Mapping[str, Any]:
+    """What a phone posted, as JSON. Refuses what is longer than `most` bytes, and what is no kept report."""
+    if len(body) > most:
         raise Refusal("This report is too long for one report.", zh="该报告过长，无法作为一条报送。")
     try:
         found = json.loads(body)

@@ -230,6 +230,27 @@ class Contact(WorkedModel):
         return rules.ground(self.ground).label
 
 
+class Visiting(JurisdictionModel):
+    """A contact whom a neighbourhood committee looks in on at home, until a day; `place` is the committee."""
+
+    VIEW: ClassVar[str] = "trace.visit"
+
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="visitings")
+    since = models.DateTimeField()
+    until = models.DateField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["contact"], condition=Q(ended_at__isnull=True), name="contact_visited_by_one_committee"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact.title} visited by {self.place}"
+
+
 class Link(JurisdictionModel):
     """One case infected another, by this evidence; `place` is the investigation's."""
 

@@ -40,6 +40,11 @@ CLOCKS = (
 EPISODE_DAYS = 14
 """A positive that comes this long after the last case of its hazard begins a new episode, and the source clock anew."""
 
+VISITED = ("listed", "notified")
+"""The states in which a contact is still at home, and looked in on there."""
+LOST_AFTER = 2
+"""Visits in a row without reaching somebody, after which the street and the district are told (assumed)."""
+
 SAME_ILLNESS_DAYS = 90
 """A positive this long after a person's case is a new illness, not the old one (the usual definition of a suspected
 reinfection; assumed here)."""

@@ -67,6 +67,10 @@ RULES = (
         timedelta(days=30), _PIPL, assumed=True,
     ),
     Rule(
+        "photos", Label("报告所附照片", "Photos of reports"), Label("接收时间", "received"),
+        timedelta(days=30), _PIPL, assumed=True,
+    ),
+    Rule(
         "sign-ins", Label("登录日志", "Log of sign-ins"), Label("登录时间", "attempted"), timedelta(days=183), _LOGS,
         assumed=False,
     ),

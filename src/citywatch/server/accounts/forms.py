@@ -1,4 +1,4 @@
-"""The library's forms for second factors: a code works once, and a session remembers that a factor was set up in it."""
+"""The library's forms for second factors: a code works once, wrong ones are counted, a session knows who set one up."""
 
 from typing import Any
 
@@ -10,9 +10,12 @@ from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from django.core.exceptions import ValidationError
 
 from citywatch.mechanisms import clock
+from citywatch.mechanisms.signin import attempts
 from citywatch.mechanisms.signin.codes import use_once
+from citywatch.server.accounts import browsers
 from citywatch.server.accounts.session_words import ENROLLED
 
 
@@ -29,6 +32,30 @@ def _digits(code: str) -> str:
     return "".join(character for character in code if character.isdecimal())
 
 
+class _Counted:
+    """Wrong codes are few for an account and a browser, whichever process they reach."""
+
+    def clean_code(self) -> str:
+        user, request = self.user, context.request  # type: ignore[attr-defined]
+        login = user.get_username()
+        try:
+            tried = attempts.admit_code(
+                login,
+                address=browsers.address_of(request),
+                browser=browsers.known(request, login),
+                at=clock.wall(),
+            )
+        except attempts.TooManyTries as refusal:
+            raise ValidationError(str(refusal)) from refusal
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]
+        except ValidationError:
+            attempts.failed(tried, of=user)
+            raise
+        attempts.succeeded(tried)
+        return code
+
+
 class _WorksOnce:
     """A code that was used is wrong, in whatever process and however soon it comes again."""
 
@@ -40,11 +67,11 @@ class _WorksOnce:
         return code
 
 
-class Authenticate(_WorksOnce, AuthenticateForm):  # type: ignore[misc]  # the library has no types
+class Authenticate(_Counted, _WorksOnce, AuthenticateForm):  # type: ignore[misc]  # the library has no types
     """The second step of signing in."""
 
 
-class Reauthenticate(_WorksOnce, ReauthenticateForm):  # type: ignore[misc]  # the library has no types
+class Reauthenticate(_Counted, _WorksOnce, ReauthenticateForm):  # type: ignore[misc]  # the library has no types
     """Confirming before something weighty."""
 
 

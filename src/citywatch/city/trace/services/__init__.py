@@ -29,6 +29,7 @@ from citywatch.city.trace.services.investigations import (
 )
 from citywatch.city.trace.services.line_lists import import_contacts, import_line_list
 from citywatch.city.trace.services.rows import SOURCE_LOCK, district_of, limit_hours
+from citywatch.city.trace.services.visiting import ask_visits, end_visits, open_visited
 
 __all__ = [
     "CARD",
@@ -38,6 +39,7 @@ __all__ = [
     "accept_contact",
     "add_case",
     "answer_captured",
+    "ask_visits",
     "await_card",
     "card_came",
     "change_look_back",
@@ -46,6 +48,7 @@ __all__ = [
     "decline_case",
     "decline_contact",
     "district_of",
+    "end_visits",
     "hand_over_case",
     "hand_over_contact",
     "hand_over_contacts",
@@ -60,6 +63,7 @@ __all__ = [
     "move_contacts",
     "note_reading",
     "open_investigation",
+    "open_visited",
     "publish_risk_point",
     "record_interview",
     "remove_stay",

@@ -22,6 +22,7 @@ from citywatch.city.trace.views.investigations import (
     risk_points,
     status,
 )
+from citywatch.city.trace.views.visiting import visit_identity, visits, visits_ask, visits_end
 
 __all__ = [
     "beside",
@@ -49,4 +50,8 @@ __all__ = [
     "publish",
     "risk_points",
     "status",
+    "visit_identity",
+    "visits",
+    "visits_ask",
+    "visits_end",
 ]

@@ -1,6 +1,7 @@
 // A report on a phone: an ID number fills in what it says, codes are scanned, and a report outlives a lost line.
 // The server checks everything again. Without this script, or inside a view that keeps nothing, the page posts as it is.
 import { age, read, tidy } from "./identity.js";
+import { offerPhotos, written } from "./photos.js";
 import { forget, keep } from "./queue.js";
 import { offerScans } from "./scan.js";
 import { canSeal, newKey, seal } from "./sealing.js";
@@ -133,6 +134,7 @@ function fresh() {
   put(moment, form.querySelector(`[name="${moment}"]`).type === "date" ? date : `${date}T${time.slice(0, 5)}`);
   put("card_no", `${site}-${date.replaceAll("-", "")}-${time.replaceAll(":", "")}`);
   form.elements.namedItem("token").value = newKey();
+  photos.clear();
   form.querySelectorAll(".told").forEach((one) => (one.textContent = ""));
   form.querySelectorAll(".error").forEach((one) => one.remove());
   form.querySelectorAll("[aria-invalid]").forEach((one) => one.removeAttribute("aria-invalid"));
@@ -153,8 +155,10 @@ async function submitted(event) {
   const [key, site] = [form.elements.namedItem("token").value, form.elements.namedItem("site").value];
   const { report: code, title } = form.dataset;
   const { owner, publicKey } = settings;
+  const sealed = (values, form, key) => seal({ key, form, site, values }, { owner, publicKey });
   try {
-    await keep(owner, title, await seal({ key, form: code, site, values: valuesOf(form) }, { owner, publicKey }));
+    const pictures = await Promise.all(photos.all().map(async (one) => sealed({ of: key, picture: await written(one) }, "photo", newKey())));
+    await keep(owner, title, await sealed(valuesOf(form), code, key), pictures, words.photo);
   } catch {
     return void form.submit(); // nothing can be kept here
   }
@@ -191,7 +195,9 @@ async function keepShell() {
   await cache.put(`${form.action}`, answer);
 }
 
+let photos;
 if (form) {
+  photos = offerPhotos(canSeal() ? form : document.createElement("form"), words);
   wireNumber();
   const barcode = form.querySelector('[name="sample_barcode"]');
   if (barcode) beside(barcode);

@@ -1,6 +1,7 @@
 // Reports that wait on this phone: kept sealed, sent in turn, gone when the server has acknowledged them.
 
 const NAME = "citywatch-phone";
+const PATIENCE = 86_400_000; // milliseconds a photo waits for a report that has not arrived
 const settled = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -31,9 +32,12 @@ async function reports(mode, act) {
   return result;
 }
 
-/** A report of `owner` is on this phone from here on, whatever happens to the page. */
-export const keep = (owner, title, envelope) =>
-  reports("readwrite", (store) => store.put({ key: envelope.key, owner, title, at: Date.now(), envelope }));
+/** A report of `owner` is on this phone from here on, whatever happens to the page; with it its photos, or neither. */
+export const keep = (owner, title, envelope, photos = [], photoTitle = "") =>
+  reports("readwrite", (store) => {
+    photos.forEach((one, n) => store.put({ key: one.key, of: envelope.key, owner, title: photoTitle, at: Date.now() + n + 1, envelope: one }));
+    return store.put({ key: envelope.key, owner, title, at: Date.now(), envelope });
+  });
 
 export const forget = (key) => reports("readwrite", (store) => store.delete(key));
 
@@ -44,25 +48,30 @@ export async function kept(owner) {
 }
 
 /**
- * Send what waits of `owner`, oldest first. `told` is called with each report and what became of it:
- * {sent: receipt, done} or {refused: [sentences]}; those whose key is in `but` are left. Returns "done", "offline" or
- * "signIn".
+ * Send what waits of `owner`, oldest first, a photo after the report it belongs to. `told` is called with each and what
+ * became of it: {sent: receipt, done} or {refused: [sentences]}; those whose key is in `but` are left. Returns "done",
+ * "offline" or "signIn".
  */
-export async function send(address, owner, told, but = new Set()) {
-  const waiting = (await kept(owner)).filter((one) => !but.has(one.key));
+export async function send({ queue: address, photoQueue }, owner, told, but = new Set()) {
+  const all = await kept(owner);
+  const here = new Set(all.filter((one) => !one.of).map((one) => one.key));
+  const waiting = all.filter((one) => !but.has(one.key));
   if (!waiting.length) return "done";
   const who = await ask(address, { headers: { Accept: "application/json" } });
   if (who.state !== "answered" || !who.answer.ok) return who.state === "signIn" ? "signIn" : "offline";
   const { owner: signedIn, token } = who.body;
   if (signedIn !== owner) return "signIn";
   for (const report of waiting) {
+    if (here.has(report.of)) continue; // its report is refused, and waits to be mended
     const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
-    const { state, answer, body } = await ask(address, { method: "POST", headers, body: JSON.stringify(report.envelope) });
+    const { state, answer, body } = await ask(report.of ? photoQueue : address, { method: "POST", headers, body: JSON.stringify(report.envelope) });
     if (state !== "answered") return state;
     if (answer.ok) {
       await forget(report.key);
+      here.delete(report.key);
       told(report, { sent: body.receipt, done: body.done });
-    } else told(report, { refused: body.refused ?? [`${answer.status}`] });
+    } else if (report.of && answer.status === 409 && Date.now() - report.at < PATIENCE) continue; // its report is being mended
+    else told(report, { refused: body.refused ?? [`${answer.status}`] });
   }
   return "done";
 }

@@ -1,7 +1,7 @@
 // Seals a report under the public key of its account; only the server can open it (see sense/envelopes.py).
 
 const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)));
+const text = (buffer) => btoa(Array.from(new Uint8Array(buffer), (one) => String.fromCharCode(one)).join("")); // a photo is longer than a call takes
 const CURVE = { name: "ECDH", namedCurve: "P-256" };
 
 export const canSeal = () => Boolean(window.crypto?.subtle && window.indexedDB);

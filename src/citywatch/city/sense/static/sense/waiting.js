@@ -32,7 +32,7 @@ async function round(mended) {
     if (became.refused) refusals.set(report.key, became.refused);
     else sent += 1;
   };
-  last = await send(settings.queue, settings.owner, told, new Set(refusals.keys()));
+  last = await send(settings, settings.owner, told, new Set(refusals.keys()));
   await show();
   return { answers, state: last };
 }
@@ -56,7 +56,8 @@ function line(report) {
   const sentences = refusals.get(report.key);
   if (!sentences) return made;
   const acts = make("div", { className: "cluster" });
-  acts.append(button("mend", () => mend(report)), button("remove", () => remove(report)));
+  if (!report.of) acts.append(button("mend", () => mend(report)));
+  acts.append(button("remove", () => remove(report)));
   made.append(make("p", { className: "told wrong", textContent: sentences.join(" ") }), acts);
   return made;
 }
@@ -72,8 +73,11 @@ function button(word, act) {
 
 async function remove(report) {
   if (!confirm(words.removeSure)) return;
-  await forget(report.key);
-  refusals.delete(report.key);
+  const photos = (await kept(settings.owner)).filter((one) => one.of === report.key);
+  for (const one of [report, ...photos]) {
+    await forget(one.key);
+    refusals.delete(one.key);
+  }
   await show();
 }
 
