@@ -85,8 +85,8 @@ def test_after_a_rotation_everything_opens_without_the_old_master(city, operator
     moved = rotation.rotate(city, by=operator, at=NOON)
     grow_old(keys)
 
-    assert moved == {"vault": (2, 6), "receipts": (2, 2)}
-    assert rotation.give_up_old(city, by=operator, at=NOON) == {"vault": [1], "receipts": [1]}
+    assert moved == {"phone": (2, 0), "vault": (2, 6), "receipts": (2, 2)}
+    assert rotation.give_up_old(city, by=operator, at=NOON) == {"vault": [1], "receipts": [1], "phone": []}
     assert not Path(keys / "vault.key").exists()
     everything_opens()
     assert Entry.objects.filter(kind__in=["vault.keys_rotated", "vault.old_keys_destroyed"]).count() == 2
@@ -105,7 +105,7 @@ def test_a_rotation_that_was_killed_goes_on_where_it_was_and_nobody_notices(
     assert rotation.unfinished()
     everything_opens()
 
-    assert rotation.rotate(city, by=operator, at=NOON) == {"vault": (2, 4), "receipts": (2, 2)}
+    assert rotation.rotate(city, by=operator, at=NOON) == {"phone": (2, 0), "vault": (2, 4), "receipts": (2, 2)}
     assert not rotation.unfinished()
     everything_opens()
 

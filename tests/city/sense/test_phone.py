@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.city.reports import sale, symptom
+from tests.conftest import NOON
 
 from citywatch.mechanisms.forms.models import Submission
+from citywatch.mechanisms.jurisdiction.services import machine
+from citywatch.mechanisms.receipts import rotation
 from citywatch.mechanisms.receipts import services as receipts
 from citywatch.mechanisms.receipts.models import Receipt
 
@@ -173,3 +176,48 @@ def test_the_page_tells_where_a_number_was_issued(phone):
 
     assert '"110106": "Beijing Fengtai' in page
     assert '"44": "Guangdong"' in page
+
+
+# ---- the key behind the seal is replaced
+
+
+@pytest.fixture
+def rotated(settings, tmp_path, city):
+    """Masters of this test alone, and a way to replace them."""
+    settings.CITYWATCH_KEYS = tmp_path / "keys"
+    operator = machine("operator", place=city, abilities=["vault.rotate"])
+    return lambda: rotation.rotate(city, by=operator, at=NOON), lambda: rotation.give_up_old(city, by=operator, at=NOON)
+
+
+def grow_old(folder, *, days):
+    for path in folder.glob("*.key"):
+        made = path.stat().st_mtime - days * 86_400
+        os.utime(path, (made, made))
+
+
+def test_what_a_phone_kept_before_the_keys_were_replaced_still_arrives(rotated, client_as, at_noon):
+    rotate, _ = rotated
+    before = Phone(client_as("sentinel_nurse"))
+    rotate()
+    after = Phone(client_as("sentinel_nurse"))
+
+    assert before.point != after.point
+    assert before.send(before.seal(symptom())).status_code == 200
+    assert after.send(after.seal(symptom(), key="n" * 32)).status_code == 200
+
+
+def test_a_replaced_key_opens_for_a_month_and_then_is_destroyed(rotated, client_as, at_noon, settings):
+    rotate, give_up_old = rotated
+    phone = Phone(client_as("sentinel_nurse"))
+    late = phone.seal(symptom())
+    rotate()
+    grow_old(settings.CITYWATCH_KEYS, days=29)
+    assert give_up_old()["phone"] == []
+    assert phone.send(phone.seal(symptom(), key="n" * 32)).status_code == 200
+
+    grow_old(settings.CITYWATCH_KEYS, days=1)
+    assert give_up_old()["phone"] == [1]
+    assert phone.send(late).status_code == 422
+    assert not (settings.CITYWATCH_KEYS / "phone.key").exists()
+    fresh = Phone(client_as("sentinel_nurse"))
+    assert fresh.send(fresh.seal(symptom(), key="m" * 32)).status_code == 200

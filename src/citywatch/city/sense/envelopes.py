@@ -3,6 +3,9 @@
 A phone is lost, lent and shared, so it holds no key to what it keeps. The page that was opened while the line was up
 carries a public key of its account; a report is sealed under it (ECDH on P-256, HKDF-SHA256, AES-256-GCM) and opens
 here, for that account alone. A browser has no SM4, so this seal is AES in every installation.
+
+The key behind them is replaced with the masters. A page opened before goes on sealing under the old one, so that stays
+for a month and is tried after the newest.
 """
 
 import base64
@@ -10,6 +13,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +26,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
-from citywatch.mechanisms.vault.sealing import blind, key_named
+from citywatch.mechanisms.vault import keyring
+from citywatch.mechanisms.vault.rotation import LETTERS
+from citywatch.mechanisms.vault.sealing import blind
 
 _CURVE = ec.SECP256R1()
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (SP 800-186, 3.2.1.3)
@@ -49,7 +55,11 @@ def owner_of(viewer: Viewer) -> str:
 
 def public_key(viewer: Viewer) -> str:
     """The account's public key as an uncompressed point, in base64."""
-    point = _private_key(viewer).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    point = (
+        _private_key(viewer, keyring.newest(LETTERS))
+        .public_key()
+        .public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    )
     return base64.b64encode(point).decode()
 
 
@@ -63,11 +73,8 @@ def unsealed_letter(envelope: Mapping[str, Any], *, by: Viewer) -> Letter:
         raise _broken()
     try:
         point, nonce, box = (base64.b64decode(str(parts[name]), validate=True) for name in _PARTS[3:])
-        theirs = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
-        shared = _private_key(by).exchange(ec.ECDH(), theirs)
-        secret = HKDF(SHA256(), 32, salt=point, info=_SEALING).derive(shared)
         bound_to = "|".join((owner_of(by), key, form, site))
-        values = json.loads(AESGCM(secret).decrypt(nonce, box, bound_to.encode()))
+        values = json.loads(_opened(point, nonce, box, bound_to=bound_to.encode(), by=by))
     except (InvalidTag, ValueError, binascii.Error):
         raise _broken() from None
     if not isinstance(values, dict) or not all(isinstance(text, str) for text in values.values()):
@@ -75,9 +82,21 @@ def unsealed_letter(envelope: Mapping[str, Any], *, by: Viewer) -> Letter:
     return Letter(key, form, site, values)
 
 
-def _private_key(viewer: Viewer) -> ec.EllipticCurvePrivateKey:
-    """Derived, not stored: the key of the installation and the account make it, so it outlives any session."""
-    wide = HKDF(SHA256(), _WIDE, salt=None, info=b"phone\x00" + viewer.actor.encode()).derive(key_named("phone"))
+def _opened(point: bytes, nonce: bytes, box: bytes, *, bound_to: bytes, by: Viewer) -> bytes:
+    """What lies in the box, under whichever of the account's keys it was sealed. Raises `InvalidTag`."""
+    theirs = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
+    for generation in reversed(keyring.generations(LETTERS)):
+        shared = _private_key(by, generation).exchange(ec.ECDH(), theirs)
+        secret = HKDF(SHA256(), 32, salt=point, info=_SEALING).derive(shared)
+        with suppress(InvalidTag):
+            return AESGCM(secret).decrypt(nonce, box, bound_to)
+    raise InvalidTag
+
+
+def _private_key(viewer: Viewer, generation: int) -> ec.EllipticCurvePrivateKey:
+    """Derived, not stored: a key of the installation and the account make it, so it outlives any session."""
+    master = keyring.master_key(LETTERS, generation)
+    wide = HKDF(SHA256(), _WIDE, salt=None, info=b"phone\x00" + viewer.actor.encode()).derive(master)
     return ec.derive_private_key(int.from_bytes(wide) % (_ORDER - 1) + 1, _CURVE)
 
 

@@ -14,7 +14,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
 from citywatch.mechanisms.receipts.services import MASTER, _sealed, bound_to, row_bound_to
 from citywatch.mechanisms.vault import keyring, rotation
-from citywatch.mechanisms.vault.rotation import PERSONS, Sealed
+from citywatch.mechanisms.vault.rotation import LETTERS, PERSONS, Sealed
 from citywatch.mechanisms.vault.sealing import unseal
 
 MESSAGES = Sealed(Receipt, ("source", "message_id"), bound_to)
@@ -30,16 +30,16 @@ def rotate(
 ) -> dict[str, tuple[int, int]]:
     """Wrap every own key under new masters, or finish a rotation that was stopped; says what is now in use.
 
-    Gives for each master its generation and how many keys were moved to it.
+    Gives for each master its generation and how many keys were moved to it. Phones are told a new key from now on.
     """
     must(by, "vault.rotate", place)
     stopped = unfinished()
-    for master in MASTERS:
+    for master in (LETTERS, *MASTERS):  # the first here is asked by nobody whether a rotation was stopped
         if not stopped:
             keyring.master_key(master, keyring.newest(master))  # of an empty installation: there is a first to replace
             keyring.begin_generation(master)
     give_own_keys()
-    moved = {}
+    moved = {LETTERS: (keyring.newest(LETTERS), 0)}
     for master, kinds in MASTERS.items():
         count = sum(rotation.rewrap(sealed, master=master, step=step) for sealed in kinds)
         moved[master] = keyring.newest(master), count
@@ -59,7 +59,10 @@ def unfinished() -> bool:
 
 
 def give_up_old(place: Place, *, by: Viewer, at: datetime) -> dict[str, list[int]]:
-    """Destroy the masters nothing is wrapped under any more; backups made under them can then not be opened."""
+    """Destroy the masters nothing is wrapped under any more; backups made under them can then not be opened.
+
+    Keys that phones may still be sealing under stay, and are given up by a later call.
+    """
     must(by, "vault.rotate", place)
     if without_own_key():
         raise Refusal(
@@ -67,6 +70,7 @@ def give_up_old(place: Place, *, by: Viewer, at: datetime) -> dict[str, list[int
             zh="部分原始消息仍由旧主密钥直接加密；请先运行 citywatch rotate-keys。",
         )
     gone = {master: rotation.spare(kinds, master=master) for master, kinds in MASTERS.items()}
+    gone[LETTERS] = rotation.spare_for_letters()
     for master, generations in gone.items():
         for generation in generations:
             keyring.destroy_generation(master, generation)

@@ -7,6 +7,7 @@ moved are not looked at again, so a killed rotation goes on where it was.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from django.conf import settings
@@ -20,6 +21,10 @@ from citywatch.mechanisms.vault.services import key_bound
 
 LONGEST_TRANSACTION = timedelta(minutes=15)
 """Who asked for the newest master before it changed has committed by then: no job runs longer than 10 minutes."""
+LETTERS = "phone"
+"""The master behind what is sealed outside the house, on phones; nothing of it can be wrapped anew from here."""
+LETTERS_WAIT = timedelta(days=30)
+"""So long a phone may be without a line, or a page stay open, before what it sealed cannot be read any more (ours)."""
 _CHUNK = 2000
 
 
@@ -84,9 +89,7 @@ def spare(sealed: Sequence[Sealed], *, master: str) -> list[int]:
     older = [generation for generation in keyring.generations(master) if generation < keyring.newest(master)]
     if not older:
         return []
-    begun = Path(keyring.path_of(master, keyring.newest(master))).stat().st_mtime
-    with durable.only_writer(Path(settings.CITYWATCH_KEYS) / "rotation.lock") as moment:
-        young = LONGEST_TRANSACTION.total_seconds() - (moment - begun)
+    young = LONGEST_TRANSACTION.total_seconds() - _age(master, keyring.newest(master))
     if young > 0:
         raise Refusal(
             f"The new master key of {master!r} is too young: a process may still be using the old one. Ask again in "
@@ -101,3 +104,16 @@ def spare(sealed: Sequence[Sealed], *, master: str) -> list[int]:
             zh=f"仍有密钥由“{master}”的旧主密钥保护；请先运行 citywatch rotate-keys。",
         )
     return older
+
+
+def spare_for_letters() -> list[int]:
+    """The generations that phones had a month to send under since another took their place."""
+    there = keyring.generations(LETTERS)
+    return [older for older, newer in pairwise(there) if _age(LETTERS, newer) >= LETTERS_WAIT.total_seconds()]
+
+
+def _age(master: str, generation: int) -> float:
+    """Seconds since a generation began, by the clock of the disk that its key lies on."""
+    begun = Path(keyring.path_of(master, generation)).stat().st_mtime
+    with durable.only_writer(Path(settings.CITYWATCH_KEYS) / "rotation.lock") as moment:
+        return moment - begun

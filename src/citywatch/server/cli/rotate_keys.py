@@ -18,6 +18,7 @@ def command(destroy_old: bool) -> None:
     set_up()
     from citywatch.mechanisms import clock
     from citywatch.mechanisms.receipts import rotation
+    from citywatch.mechanisms.vault.rotation import LETTERS, LETTERS_WAIT
 
     by, city = operator("vault.rotate")
     if destroy_old:
@@ -28,5 +29,7 @@ def command(destroy_old: bool) -> None:
         bar.stage("Wrapping keys anew")
         moved = rotation.rotate(city, by=by, at=clock.now(), step=bar.step)
     for master, (generation, count) in moved.items():
-        click.echo(f"{master}: generation {generation}, {count} keys wrapped under it now")
+        keys = f", {count} keys wrapped under it now" if master != LETTERS else "; phones seal under it from now on"
+        click.echo(f"{master}: generation {generation}{keys}")
     click.echo("Make a backup, then `citywatch rotate-keys --destroy-old` when the backups before it may go.")
+    click.echo(f"Of keys that phones seal under, it destroys those replaced {LETTERS_WAIT.days} days ago or longer.")
