@@ -213,7 +213,7 @@ def take_turn(follower: str) -> None:
 class _Lease:
     """A chain, held by one living thread; when the thread ends, the next new thread goes on with it.
 
-    The web server runs each request in a thread of its own. A chain for each would make as many chains as requests.
+    Threads come and go; a chain for each that ever wrote would make chains without end.
     """
 
     def __init__(self) -> None:
