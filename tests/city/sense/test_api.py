@@ -74,6 +74,7 @@ def test_every_form_has_a_schema_that_its_own_rows_fit(system):
         "pharmacy-sale",
         "report-card",
         "school-absence",
+        "home-visit",
         "zero-report",
         "lab-result",
     } == set(codes)

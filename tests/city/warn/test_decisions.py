@@ -54,7 +54,8 @@ def test_every_detector_stands_in_the_table_with_its_figures(fever_in_huaxiang, 
     ears = table["C2"]
     assert (ears.signals_7, ears.signals_28) == (1, 1)
     assert (ears.decided, ears.enabled, ears.tally.raised) == (None, True, 1)
-    assert ears.watches[0].en == "symptom registration, fever clinic, pharmacy, report card, absence from school"
+    watched = "symptom registration, fever clinic, pharmacy, report card, absence from school, home visits"
+    assert ears.watches[0].en == watched
     assert {words.en: changed for words, _, changed in ears.words}["least standard deviation"]
     assert table["single-case"].signals_28 == 0
 

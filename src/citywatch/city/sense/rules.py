@@ -11,9 +11,18 @@ DISTRICT_AFTER = timedelta(hours=24)
 SCHOOL_DAYS_ONLY = frozenset({"absence"})
 """Streams that nobody owes on days when schools are closed."""
 
+BY_A_LIST = frozenset({"visit"})
+"""Streams nobody owes by the day: a list of people says whom to visit, and who was not."""
+
 
 def is_owed(stream: str, day: date) -> bool:
-    """Whether a site that sends a stream must send it for a day."""
+    """Whether a site that sends a stream must send it for a day.
+
+    >>> is_owed("symptom", date(2020, 6, 11)), is_owed("visit", date(2020, 6, 11))
+    (True, False)
+    """
+    if stream in BY_A_LIST:
+        return False
     return stream not in SCHOOL_DAYS_ONLY or is_school_day(day)
 
 

@@ -1,10 +1,18 @@
 """The forms of sense and the streams that count. The laboratory's form lives with the lab; the server joins them."""
 
-from citywatch.city.sense.definitions import absence, card, fever, pharmacy, symptom, zero
+from citywatch.city.sense.definitions import absence, card, fever, pharmacy, symptom, visit, zero
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.forms.types import Form
 
-FORMS: tuple[Form, ...] = (symptom.FORM, fever.FORM, pharmacy.FORM, card.FORM, absence.FORM, zero.FORM)
+FORMS: tuple[Form, ...] = (
+    symptom.FORM,
+    fever.FORM,
+    pharmacy.FORM,
+    card.FORM,
+    absence.FORM,
+    visit.FORM,
+    zero.FORM,
+)
 STREAMS: tuple[str, ...] = tuple(zero.STREAM_NAMES)
 STREAM_NAMES = zero.STREAM_NAMES
 ABSENCE = absence.FORM.stream

@@ -15,6 +15,7 @@ from django.db.models import Count, Exists, OuterRef
 
 from citywatch.city.registry.queries import districts, institutions_under
 from citywatch.city.registry.queries import streets as city_streets
+from citywatch.city.sense.rules import BY_A_LIST
 from citywatch.city.warn import rules, wording
 from citywatch.city.warn.models import Proposal, Signal
 from citywatch.eventlog.expressions import daily_counts, known_at, table
@@ -432,7 +433,7 @@ def _silent(viewer: Viewer, first: date, last: date, at: datetime, names: Mappin
     silent: dict[tuple[str, str], list[SilentSite]] = defaultdict(list)
     for site in institutions_under(viewer.paths("warn.view")):
         for stream in site.streams:
-            if stream not in rules.STREAM_WORDS or stream in rules.NOT_WATCHED:
+            if stream not in rules.STREAM_WORDS or stream in rules.NOT_WATCHED | BY_A_LIST:
                 continue
             where = (site.place.district_code, stream)
             expected[where] += 1

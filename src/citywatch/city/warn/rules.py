@@ -35,6 +35,7 @@ STREAM_WORDS: Mapping[str, Label] = {
     "pharmacy": Label("药店", "pharmacy"),
     "card": Label("传染病报告卡", "report card"),
     "absence": Label("因病缺课", "absence from school"),
+    "visit": Label("居家随访", "home visits"),
     "lab": Label("实验室", "laboratory"),
 }
 LOOK_WORDS: Mapping[str, Label] = {

@@ -15,18 +15,19 @@ from citywatch.simulation.people import City
 
 @dataclass(frozen=True, slots=True)
 class DemoRole:
-    """One of the six people a visitor may sign in as."""
+    """One of the people a visitor may sign in as."""
 
     username: str
     title: Label
     role: str
-    at: str  # city, district, nurse or lab
+    at: str  # city, district, nurse, committee or lab
 
 
 ROLES = (
     DemoRole("duty", Label("市疾控值班员", "City duty officer"), "duty_officer", "city"),
     DemoRole("district", Label("区流调员", "District investigator"), "investigator", "district"),
     DemoRole("nurse", Label("社区哨点护士", "Sentinel nurse"), "sentinel_nurse", "nurse"),
+    DemoRole("grid", Label("社区网格员", "Grid worker"), "grid_worker", "committee"),
     DemoRole("lab", Label("核酸检验员", "Laboratory technician"), "lab", "lab"),
     DemoRole("commander", Label("市指挥部指挥长", "Commander"), "commander", "city"),
     DemoRole("press", Label("新闻发布员", "Press officer"), "press", "city"),
@@ -34,7 +35,7 @@ ROLES = (
 
 
 def lay_out(of: Setting, city: City) -> None:
-    """Put the simulated city's places and institutions into the registry and make the six accounts."""
+    """Put the simulated city's places and institutions into the registry and make the accounts."""
     lay_city(of.city, street_codes={street.code for street in city.plan.streets})
     add_sites(
         [
@@ -71,13 +72,14 @@ def new_passwords() -> dict[str, tuple[DemoRole, str]]:
 
 
 def make_people(*, district: str, nurse_street: str) -> None:
-    """Make the six accounts: the investigator of a district, the nurse of a street, the others of the whole city."""
+    """Make the accounts: the investigator of a district, nurse and grid worker of a street, the others of the city."""
     root = registry.city_place()
     system = machine("demo", place=root, abilities=["registry.grant"])
     workplaces = {
         "city": root,
         "district": registry.place_by_code(district),
         "nurse": _nurse_site(nurse_street),
+        "committee": _committee(registry.place_by_code(nurse_street)),
         "lab": Place.objects.filter(institution__kind="lab").order_by("code")[0],
     }
     for role in ROLES:
@@ -94,6 +96,27 @@ def make_people(*, district: str, nurse_street: str) -> None:
             grant(account, role="city_desk", place=registry.city_desk(), by=system, at=clock.now(), because="demo")
         if role.role == "lab":
             grant(account, role="lab_reader", place=root, by=system, at=clock.now(), because="demo")
+
+
+def _committee(street: Place) -> Place:
+    """The neighbourhood committee of the story's street, which nobody simulated: only its worker speaks for it."""
+    code = f"{street.code}-J01"
+    made = add_sites(
+        [
+            NewSite(
+                code,
+                street.code,
+                "institution",
+                f"{street.name_zh}第一社区居委会",
+                f"{street.name_en} First Neighbourhood Committee",
+                street.lon,
+                street.lat,
+                institution_kind="committee",
+                streams=("visit",),
+            )
+        ]
+    )
+    return made[code]
 
 
 def _nurse_site(street: str) -> Place:

@@ -9,6 +9,7 @@ STREAM_NAMES = {
     "pharmacy": Label("四类药品", "Four drug classes"),
     "card": Label("传染病报告卡", "Report cards"),
     "absence": Label("因病缺课", "Absence from school"),
+    "visit": Label("居家随访", "Home visits"),
 }
 
 FORM = Form(
