@@ -1,7 +1,7 @@
 """One page that shows every component, for design work and browser tests; it exists in the demo and in tests alone."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -118,6 +118,12 @@ def _charts() -> dict[str, Any]:
         "epicurve": {
             "days": _DAYS,
             "series": [{"name": _("confirmed"), "values": _COUNTS}, {"name": _("suspected"), "values": _COUNTS[::-1]}],
+            "coming": {"days": _DAYS[-3:], "expected": [16, 29, 47], "lower": [15, 26, 38], "upper": [19, 34, 61]},
+        },
+        "calendar": {
+            "days": [(date(2020, 1, 1) + timedelta(days=n)).isoformat() for n in range(366)],
+            "values": [None if n % 61 == 60 else (n * 37 % 11) * (5 if n % 7 < 5 else 2) for n in range(366)],
+            "name": _("Reports today"),
         },
         "ranking": {
             "names": streets,

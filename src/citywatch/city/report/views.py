@@ -47,6 +47,9 @@ def situation(request: HttpRequest) -> HttpResponse:
                     "values": [line.new["cases"] for line in reversed(found.days) if line.day],
                 }
             ],
+            "coming": {
+                "days": [clock.day_of(found.as_of).isoformat()]
+            },  # the day is not over; what came before is all in
         },
         "asked": request.GET.get("as_of", ""),
     }

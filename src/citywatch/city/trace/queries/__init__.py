@@ -28,13 +28,13 @@ from citywatch.city.trace.queries.contacts import (
     lines,
     worklist,
 )
+from citywatch.city.trace.queries.curve import curve, still_to_come
 from citywatch.city.trace.queries.investigations import (
     HISTORY,
     Dossier,
     Happening,
     case_counts,
     case_total,
-    curve,
     dossier,
     investigation_facts,
     investigation_for_event,
@@ -113,6 +113,7 @@ __all__ = [
     "source_lock",
     "stays",
     "stays_told",
+    "still_to_come",
     "timeline",
     "what_if",
     "worklist",

@@ -22,6 +22,7 @@ from citywatch.city.trace.queries.chains import (
     told_chains,
 )
 from citywatch.city.trace.queries.contacts import Line, contacts_in, lines, names_and_clocks
+from citywatch.city.trace.queries.curve import curve
 from citywatch.city.trace.queries.places import risk_point_facts
 from citywatch.city.trace.queries.source_lock import INTERVIEWS, VERIFIED, SourceLock, source_lock
 from citywatch.city.trace.types import CaseCounts, InvestigationFacts, RankedPlace, RiskPointFacts
@@ -33,9 +34,6 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.models import Clock
 from citywatch.mechanisms.lifecycle.types import Transition
-
-_MOST_DAYS = 120
-"""An epidemic curve longer than this is drawn from its last days; one wrong date must not ask for years of bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def dossier(viewer: Viewer, investigation_id: int, *, at: datetime, read: Opened
             seen={case.pk for case in shown},
             met=known,
         ),
-        curve=curve(everyone),
+        curve=curve(everyone, at=at),
         ages=age_pyramid(case for case in shown if case.state not in NOT_COUNTED),
         risk_points=tuple(risk_point_facts(point) for point in points if point.is_seen),
         history=_history(read, entries, {case.pk for case in shown}),
@@ -206,26 +204,6 @@ def source_clocks(viewer: Viewer, *, most: int = 3) -> list[Clock]:
     clocks = Clock.objects.visible_to(viewer, Case.VIEW).filter(subject_kind=Case._meta.label_lower, code="source-lock")
     running = list(clocks.filter(stopped_at__isnull=True).order_by("due_at")[:most])
     return running or list(clocks.filter(stopped_at__isnull=False).order_by("-due_at")[:most])
-
-
-def curve(cases: Iterable[Case]) -> dict[str, Any]:
-    """The epidemic curve by onset (by sampling in those never ill), one series per classification."""
-    dated = [(case.reference_day, case.classification) for case in cases]
-    known = [(day, kind) for day, kind in dated if day is not None]
-    if not known:
-        return {"days": [], "series": []}
-    last = max(day for day, _ in known)
-    first = max(min(day for day, _ in known), last - timedelta(days=_MOST_DAYS - 1))
-    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-    counts = Counter(known)
-    return {
-        "days": [day.isoformat() for day in days],
-        "series": [
-            {"name": str(label), "values": [counts[day, kind] for day in days]}
-            for kind, label in rules.CLASSIFICATIONS.items()
-            if any(k == kind for _, k in known)
-        ],
-    }
 
 
 def age_pyramid(cases: Iterable[Case]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Who is to be looked in on at home today, whom nobody has reached, and who needs something."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -23,6 +23,8 @@ from citywatch.mechanisms.vault.types import Identity
 _SHOWN = 7
 """Days of visits that a list looks back on: who was not visited for as long stands there as not visited."""
 _MOST_WAITING = 50
+MOST_SHOWN = 100
+"""Of each list: a worker's round is shorter, and of a whole district nobody reads more at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,16 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class VisitLists:
-    """A day's visits: who is a concern, who is to be visited, who was; and what was told under a wrong number."""
+    """A day's visits: who is a concern, who is to be visited, who was; and what was told under a wrong number.
+
+    Of each list the first hundred; `counts` says how many there are.
+    """
 
     concerns: tuple[Visited, ...]
     due: tuple[Visited, ...]
     done: tuple[Visited, ...]
     strays: tuple[Stray, ...]
+    counts: Mapping[str, int]
 
 
 def visit_lists(viewer: Viewer, *, at: datetime) -> VisitLists:
@@ -108,22 +114,32 @@ def visit_lists(viewer: Viewer, *, at: datetime) -> VisitLists:
     by_number: dict[tuple[int, str], list[HomeVisit]] = defaultdict(list)
     for one in told:
         by_number[one.site, one.number].append(one)
-    names = masked_identities({row.contact.person_id for row in rows}, by=viewer) if rows else {}
     found = [
         Visited(
             row,
-            names.get(row.contact.person_id, Identity()).name,
+            "",
             tuple(one for one in by_number[row.place_id, row.contact.title] if one.at >= row.since),
             today,
             viewer.may("sense.submit", row.place.path),
         )
         for row in rows
     ]
+    concerns = sorted((one for one in found if one.is_concern), key=lambda one: (not one.symptoms, not one.is_lost))
+    due, done = [one for one in found if not one.is_done], [one for one in found if one.is_done]
+    shown = [one.row.contact.person_id for listed in (concerns, due, done) for one in listed[:MOST_SHOWN]]
+    names = masked_identities(shown, by=viewer) if shown else {}
+
+    def named(listed: list[Visited]) -> tuple[Visited, ...]:
+        return tuple(
+            replace(one, name=names.get(one.row.contact.person_id, Identity()).name) for one in listed[:MOST_SHOWN]
+        )
+
     return VisitLists(
-        tuple(sorted((one for one in found if one.is_concern), key=lambda one: (not one.symptoms, not one.is_lost))),
-        tuple(one for one in found if not one.is_done),
-        tuple(one for one in found if one.is_done),
+        named(concerns),
+        named(due),
+        named(done),
         _strays(told, sites, today),
+        Counter(concerns=len(concerns), due=len(due), done=len(done)),
     )
 
 

@@ -40,6 +40,15 @@ const categories = (p, names) => ({
 const wrapped = (axis, width) => ({ ...axis, axisLabel: { ...axis.axisLabel, interval: 0, width, overflow: "break", hideOverlap: false } });
 const counts = (p) => ({ type: "value", minInterval: 1, axisLabel: { color: p.soft, fontSize: p.size }, splitLine: { lineStyle: { color: p.line } } });
 
+/** Draws [place, low, high] as an upright whisker. */
+const upright = (p) => (_, api) => {
+  const [x, bottom] = api.coord([api.value(0), api.value(1)]);
+  const [, top] = api.coord([api.value(0), api.value(2)]);
+  const style = { stroke: p.ink, lineWidth: 1.5, fill: null };
+  const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style });
+  return { type: "group", children: [line(x, bottom, x, top), line(x - 4, bottom, x + 4, bottom), line(x - 4, top, x + 4, top)] };
+};
+
 const KINDS = {
   baseline(data, p) {
     const { days, observed, expected, upper, alarm } = data;
@@ -86,7 +95,63 @@ const KINDS = {
     };
   },
 
-  epicurve: (data, p) => KINDS.bars(data, p, { stack: "cases", close: true }),
+  /**
+   * Cases by day, stacked. With `coming` ({days, expected, lower, upper}) the last days are shaded as not yet complete; a
+   * diamond tells what each will reach when all reports are in, a whisker its 95 % interval.
+   */
+  epicurve(data, p) {
+    const drawn = KINDS.bars(data, p, { stack: "cases", close: true });
+    const { coming } = data;
+    if (!coming) return drawn;
+    const at = new Map(coming.days.map((day, i) => [data.days.indexOf(day), i]));
+    const first = data.days.indexOf(coming.days[0]);
+    const estimates = coming.expected ?? [];
+    const spans = [...at].filter(([, i]) => Number.isFinite(coming.lower?.[i]) && Number.isFinite(coming.upper[i]));
+    const spanOf = (i) => (Number.isFinite(coming.lower?.[i]) && Number.isFinite(coming.upper[i]) ? `${coming.lower[i]} – ${coming.upper[i]}` : "–");
+    const shade = { silent: true, itemStyle: { color: p.strong, opacity: 0.16 }, label: { color: p.soft, fontSize: p.size, position: "insideTopRight" }, data: [[{ name: words.incomplete, xAxis: first }, { xAxis: data.days.length - 1 }]] };
+    drawn.series[0].markArea = shade;
+    if (estimates.length) {
+      drawn.series.push(
+        { name: words.estimate, type: "scatter", symbol: "diamond", symbolSize: 9, itemStyle: { color: p.surface, borderColor: p.ink, borderWidth: 1.5 }, z: 6, data: data.days.map((_, day) => (at.has(day) ? estimates[at.get(day)] : null)) },
+        { type: "custom", renderItem: upright(p), encode: { x: 0, y: [1, 2] }, z: 5, silent: true, data: spans.map(([day, i]) => [day, coming.lower[i], coming.upper[i]]) },
+      );
+    }
+    const plain = drawn.tip;
+    drawn.tip = (day) => {
+      const told = plain(day);
+      const i = at.get(day);
+      if (i !== undefined) told.append(...tip("", estimates.length ? [[words.estimate, figureText(estimates[i])], [words.interval, spanOf(i)]] : [["", words.incomplete]]).children);
+      return told;
+    };
+    const [head, ...rows] = drawn.rows;
+    drawn.rows = estimates.length
+      ? [[...head, words.estimate, words.interval], ...rows.map((row, day) => [...row, ...(at.has(day) ? [figureText(estimates[at.get(day)]), spanOf(at.get(day))] : ["", ""])])]
+      : [[...head, words.incomplete], ...rows.map((row, day) => [...row, at.has(day) ? "*" : ""])];
+    return drawn;
+  },
+
+  /** A number for each day of a year or a season: weeks side by side, Monday on top; a day without word stays empty. */
+  calendar(data, p) {
+    const { days, values, name } = data;
+    const known = values.filter(Number.isFinite);
+    const most = Math.max(1, ...known);
+    const told = days.map((day, i) => [day, values[i]]).filter(([, value]) => Number.isFinite(value));
+    const weeks = Math.ceil((Date.parse(days.at(-1)) - Date.parse(days[0])) / 604800000) + 1;
+    const cell = Math.max(5, Math.min(22, Math.floor((p.width - 60) / weeks)));
+    const label = { color: p.soft, fontSize: p.size };
+    return {
+      ...base(p, false),
+      legend: { show: false },
+      visualMap: { min: 0, max: most, type: "continuous", orient: "horizontal", left: 40, top: 0, itemWidth: 10, itemHeight: 120, text: [`${most}`, "0"], textStyle: label, inRange: { color: [p.line, p.accent, p.ink] } },
+      calendar: {
+        range: [days[0], days.at(-1)], top: 60, left: 40, cellSize: [cell, cell], splitLine: { lineStyle: { color: p.strong, width: 1 } }, itemStyle: { color: p.surface, borderColor: p.line, borderWidth: 0.5 },
+        dayLabel: { ...label, firstDay: 1, nameMap: words.weekdays.split(" ") }, monthLabel: { ...label, nameMap: words.months.split(" ") }, yearLabel: { show: false },
+      },
+      series: [{ name, type: "heatmap", coordinateSystem: "calendar", data: told }],
+      tip: (i) => tip(told[i][0], [[name, figureText(told[i][1])]]),
+      rows: [[words.day, name], ...days.map((day, i) => [day, figureText(values[i])])],
+    };
+  },
 
   graph(data, p) {
     const kinds = [...new Set(data.nodes.map((node) => node.category))];
