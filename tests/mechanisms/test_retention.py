@@ -11,6 +11,7 @@ from tests.conftest import NOON
 
 from citywatch.city.sense import services as sense
 from citywatch.eventlog.segments import Batch
+from citywatch.mechanisms import clock
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotAllowed, Refusal
 from citywatch.mechanisms.forms.models import Submission
@@ -22,7 +23,7 @@ from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.receipts import services as receipts
 from citywatch.mechanisms.receipts.models import QuarantinedRow, Receipt
-from citywatch.mechanisms.retention import certificate, purging, report
+from citywatch.mechanisms.retention import alarm, certificate, purging, report
 from citywatch.mechanisms.retention.rules import RULES, keeps
 from citywatch.mechanisms.vault import holds
 from citywatch.mechanisms.vault import services as vault
@@ -300,6 +301,25 @@ def test_the_alarm_is_silent_while_the_job_runs_and_speaks_when_it_does_not(repo
     assert keeping.overdue(due + timedelta(hours=27)) == {"messages": 1}
     expire(due + timedelta(hours=27))
     assert keeping.overdue(due + timedelta(hours=27)) == {}
+
+
+def test_the_alarm_is_said_once_for_the_desk_to_read_and_taken_back_once(report_of, expire, monkeypatch):
+    report_of(1)
+    late = NOON + keeps("messages", day_of(NOON)) + timedelta(hours=27)
+    monkeypatch.setattr(clock, "now", lambda: late)
+    keeping.tell_overdue()
+    keeping.tell_overdue()
+
+    standing = alarm.still_here()
+    assert standing.place.kind == Place.Kind.CITY
+    assert standing.body["classes"] == {"messages": 1}
+    assert alarm.sentence(standing).en.startswith("Past its time and still here: Messages as they came.")
+    expire(late)
+    keeping.tell_overdue()
+    keeping.tell_overdue()
+    assert alarm.still_here() is None
+    kinds = Entry.objects.filter(kind__startswith="retention.").order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == [alarm.OVERDUE, alarm.IN_TIME]
 
 
 def test_the_report_says_what_will_be_due_within_a_month(report_of):

@@ -16,7 +16,7 @@ from citywatch.city.sense.photos import PhotosExpire
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
-from citywatch.mechanisms.retention import purging, report
+from citywatch.mechanisms.retention import alarm, purging, report
 from citywatch.mechanisms.retention.identities import Mention
 from citywatch.mechanisms.retention.purging import Sweeper
 from citywatch.mechanisms.signin.models import Attempt, OpenSession
@@ -76,3 +76,13 @@ def standings(at: datetime) -> list[report.Standing]:
 def overdue(at: datetime) -> dict[str, int]:
     """What is past its time and still here, though the daily job has had its chance: must be empty."""
     return report.overdue(at, mentions=MENTIONS, sweepers=SWEEPERS)
+
+
+def tell_overdue() -> dict[str, int]:
+    """The job of every six hours: say on record, for the desk to read, what the daily job has not destroyed."""
+    if not Place.objects.exists():
+        return {}
+    city, at = city_place(), clock.now()
+    late = overdue(at)
+    alarm.tell(late, by=machine("retention", place=city, abilities=["vault.purge"]), at=at, place=city)
+    return late

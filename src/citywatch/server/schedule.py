@@ -20,6 +20,7 @@ JOBS = (
     Job("finish receipts", "citywatch.server.jobs.finish_receipts", 1),
     Job("write the journal's heads", "citywatch.server.jobs.export_heads", 1),
     Job("destroy what is past its time", "citywatch.server.keeping.expire", 24 * 60),
+    Job("say what is past its time and still here", "citywatch.server.keeping.tell_overdue", 6 * 60),
     Job("tidy the log", "citywatch.server.jobs.compact", 60),
     Job("keep the city's exposure status", "citywatch.server.jobs.keep_status", 24 * 60),
 )

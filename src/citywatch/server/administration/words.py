@@ -27,6 +27,8 @@ ENTRIES: Mapping[str, Label] = {
     "vault.purge_certified": Label("签发销毁证明", "Purge certified"),
     "vault.keys_rotated": Label("轮换主密钥", "Master keys rotated"),
     "vault.old_keys_destroyed": Label("销毁旧密钥", "Old keys destroyed"),
+    "retention.overdue": Label("超期未销毁告警", "Past its time and still here"),
+    "retention.in_time": Label("超期数据已销毁", "Nothing past its time any more"),
     "emergency.opened": Label("应急查看", "Opened in an emergency"),
     "emergency.refused": Label("应急查看被拒", "Emergency opening refused"),
     "emergency.reviewed": Label("复核应急查看", "Emergency reviewed"),
