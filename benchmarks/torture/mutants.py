@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +22,13 @@ _COPIED = ("src", "tests", "scripts", "benchmarks", "pyproject.toml")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What goes wrong in words, and the edit: the first `old` in a file of the house becomes `new`."""
+    """What goes wrong in words, and the edit: the first (or every) `old` in a file of the house becomes `new`."""
 
     name: str
     file: str
     old: str
     new: str
+    every: bool = False
 
 
 _SCOPE, _RIGHTS = "mechanisms/jurisdiction/models.py", "mechanisms/jurisdiction/services.py"
@@ -67,16 +69,16 @@ MUTANTS = (
         _RIGHTS,
         "Opening.objects.filter(account=account, until__gt=at)",
         "Opening.objects.filter(account=account)",
+        every=True,
     ),
     Mutant(
         "an emergency opens for everybody",
         _RIGHTS,
         "Opening.objects.filter(account=account, until__gt=at)",
         "Opening.objects.filter(until__gt=at)",
+        every=True,
     ),
-    Mutant(
-        "a revoked key still opens", _RIGHTS, "digest=_digest(token), revoked_at__isnull=True", "digest=_digest(token)"
-    ),
+    Mutant("a revoked key still opens", _RIGHTS, " AND machine.revoked_at IS NULL", ""),
     Mutant(
         "the door of pages stands open",
         _DOOR,
@@ -150,16 +152,16 @@ MUTANTS = (
     Mutant(
         "the desk counts the whole city",
         _DESK,
-        'Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level")',
-        'Proposal.objects.filter(state__in=OPEN).values("level")',
+        'Proposal.objects.visible_to(viewer).filter(state__in=OPEN).values("level", "hazard")',
+        'Proposal.objects.filter(state__in=OPEN).values("level", "hazard")',
     ),
     Mutant("views somebody else saved", _DESK, "visible_to(viewer).filter(owner=viewer.actor)", "visible_to(viewer)"),
     Mutant("deleting what somebody else saved", _DESK, "visible_to(by).filter(owner=by.actor)", "visible_to(by)"),
     Mutant(
         "any proposal by its number",
         _WARN,
-        'Proposal.objects.visible_to(viewer).select_related("place").pick_one',
-        'Proposal.objects.select_related("place").pick_one',
+        "with_due(Proposal.objects.visible_to(viewer)).pick_one",
+        "with_due(Proposal.objects.all()).pick_one",
     ),
     Mutant("orders to anybody", _RESPOND, "Order.objects.visible_to(viewer)", "Order.objects"),
     Mutant("an incident's log of all places", _RESPOND, "Entry.objects.visible_to(viewer)", "Entry.objects"),
@@ -231,17 +233,21 @@ def _tried(one: Mutant, copy: Path, worlds: int) -> str:
     sound = file.read_text()
     if one.old not in sound:
         return f"no longer fits {one.file}; write it anew"
-    file.write_text(sound.replace(one.old, one.new, 1))
+    file.write_text(sound.replace(one.old, one.new, -1 if one.every else 1))
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     walk, laid = copy / "benchmarks" / "torture" / "leaks.py", copy / "laid.sqlite3"
-    command = [sys.executable, "-B", str(walk), str(worlds), "sqlite", "1", "1", str(laid)]
+    compiled = Path(cache_from_source(str(file)))
+    compiled.unlink(missing_ok=True)
+    command = [sys.executable, str(walk), str(worlds), "sqlite", "1", "1", str(laid)]
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=copy)
     finally:
         file.write_text(sound)
+        compiled.unlink(missing_ok=True)
     lines = done.stdout.splitlines()
     if done.returncode == 1 and lines and "leaks: " in lines[-1]:
-        return f"caught by {lines[0][:200]}"
+        after = lines[-1].split(": ", 1)[1].split(",")[0]
+        return f"caught in {after} by {lines[0][:160]}"
     return "not caught" if done.returncode == 0 else f"broke off: {done.stderr.strip().splitlines()[-1:]}"
 
 

@@ -7,7 +7,7 @@ adds one and leaves it out here breaks `test_policy.py`, which says so.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.canary.oracle import Row, World, holds, reach, rows_seen
+from tests.canary.oracle import Row, World, holds, opened_to, reach, sees
 
 Allows = Callable[[World, str, Row], bool]
 
@@ -35,7 +35,7 @@ def at_its_place(*abilities: str) -> Allows:
 
     def allows(world: World, who: str, row: Row) -> bool:
         held = reach(world, who)
-        return (row.kind, row.number) in rows_seen(world, who) and any(holds(held, a, row.path) for a in abilities)
+        return sees(world, who, row, held) and any(holds(held, a, row.path) for a in abilities)
 
     return allows
 
@@ -53,11 +53,11 @@ _SUBMITS = at_its_place("sense.submit")
 
 
 def _opens_identity(world: World, who: str, row: Row) -> bool:
-    """The case is seen, and its person is known where the asker may open identities, or the case is open to them."""
-    if (row.kind, row.number) not in rows_seen(world, who):
-        return False
+    """The case is seen, and its person is known where the asker may open identities, or opened to them by any case."""
     held = reach(world, who)
-    opened = any(one.who == who and one.case == row.number and one.until > world.at for one in world.openings)
+    if not sees(world, who, row, held):
+        return False
+    opened = row.person in {world.rows["case", number].person for number in opened_to(world, who)}
     known = row.person is not None and any(holds(held, "vault.open", path) for path in world.known[row.person])
     return "vault.open" in held and (known or opened)
 
@@ -81,8 +81,8 @@ def post(name: str, path: str, of: str, allows: Allows, /, **body: object) -> Po
 
 
 _SHOWN_AGAIN = {
-    "trace:identity": "case contact.number investigation.number person",
-    "trace:interview": "case contact.number investigation.number person.masked",
+    "trace:identity": "case sample.number contact.number investigation.number person",
+    "trace:interview": "case sample.number contact.number investigation.number person.masked",
     "trace:beside": "person.number",
     "trace:open": "investigation.number",
     "exports:take": "case contact.number investigation.number person.masked",

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import CharField
 from django.test import Client
-from tests.canary.acted_on import POSTS, Post
+from tests.canary.acted_on import POSTS, Allows, Post
 from tests.canary.fields import FIELDS
 from tests.canary.ground import DISTRICTS, KINDS, NAMES_FROM, PEOPLE_FROM, RANGE, Base, Told, first_of
 from tests.canary.looked_at import ROUTES, Get
@@ -31,6 +31,8 @@ SHUT = {401, 403, 405, 422}
 """How a door answers whoever holds none of its abilities; an API reads a request before it asks who sent it."""
 _AT_OPEN_DOORS = 0.9  # shut doors answer all alike
 _NEARBY = 0.5
+_AT_THE_EDGE = 0.5
+_EMERGENCIES = 2
 _LONG_ENOUGH = 16  # a short one stands in other words by chance
 _LOOKS_NEAR = {
     "case": ("trace:case", "trace:interview", "GET /api/trace/cases/{case_id}"),
@@ -38,6 +40,10 @@ _LOOKS_NEAR = {
     "sample": ("lab:sample",),
 }
 _NEAR = ("number", "text")
+_ROWS_SHOWN = 4  # so much oftener an address that tells of rows than one with figures alone
+_RULES: dict[Allows, list[Post]] = {}
+for _one in POSTS:
+    _RULES.setdefault(_one.allows, []).append(_one)
 REFUSED = {401, 403, 404, 405, 409, 422}
 _WORD = re.compile(r"([xyL]?)(?<!\d)(\d{12})(?!\d)")
 _PERSON = re.compile(r"(?<![\d.])(73\d{4})(?![\d.])")
@@ -157,14 +163,14 @@ class Crawler:
             routes = [one for one in ROUTES if who in self.clients or one.path.startswith("/api/")]
             if draw.random() < _AT_OPEN_DOORS:
                 routes = [one for one in routes if one.lets_in(held)]
-            get = draw.choice(routes)
+            get = draw.choices(routes, [_ROWS_SHOWN if one.shows else 1 for one in routes])[0]
             number = self._number(draw, who, get.kind) if get.kind else 0
             yield who, get, get.path.replace("{n}", str(number)) + draw.choice(get.queries)
 
     def _around_emergencies(self, draw: random.Random) -> Iterator[tuple[str, Get, str]]:
         """A few looks around each case opened in an emergency, where chance would seldom come."""
         world, by_name = self.told.world, {one.name: one for one in ROUTES}
-        for opened in world.openings:
+        for opened in draw.sample(world.openings, _EMERGENCIES):
             near = [("case", opened.case), *world.rows["case", opened.case].names]
             kind, number = draw.choice(near)
             get = by_name.get(draw.choice(_LOOKS_NEAR.get(kind, ("",))))
@@ -203,9 +209,9 @@ class Crawler:
 
     def _post(self, draw: random.Random) -> None:
         """Whoever may not act on a row changes nothing, is told nothing, and hears the same as of a row not there."""
-        who = self._somebody(draw)
-        post = draw.choice([one for one in POSTS if who in self.clients or one.path.startswith("/api/")])
-        number, absent = self._number(draw, who, post.kind), first_of(post.kind) + NOT_THERE
+        at_edge = self._at_the_edge(draw) if draw.random() < _AT_THE_EDGE else None
+        who, post, number = at_edge or self._anywhere(draw)
+        absent = first_of(post.kind) + NOT_THERE
         if number == absent:
             return
         allowed = post.allows(self.told.world, who, self.told.world.rows[post.kind, number])
@@ -224,6 +230,25 @@ class Crawler:
             if hidden != nothing:
                 told = _difference(hidden, nothing)
                 self._wrong(f"{post.name}: {who} is answered differently for a hidden {post.kind} and none ({told})")
+
+    def _anywhere(self, draw: random.Random) -> tuple[str, Post, int]:
+        who = self._somebody(draw)
+        post = draw.choice([one for one in POSTS if who in self.clients or one.path.startswith("/api/")])
+        return who, post, self._number(draw, who, post.kind)
+
+    def _at_the_edge(self, draw: random.Random) -> tuple[str, Post, int] | None:
+        """Somebody who sees a row and may not act on it, though on others of its kind: no earlier door stops them."""
+        post = draw.choice(_RULES[draw.choice([*_RULES])])
+        rows = [self.told.world.rows[post.kind, number] for number in self.told.numbers.get(post.kind, ())]
+        edge, beyond = [], []
+        for who in self.clients if not post.path.startswith("/api/") else [*self.clients, *self.told.tokens]:
+            allowed = {row.number: post.allows(self.told.world, who, row) for row in rows}
+            seen = [n for n in allowed if not allowed[n] and (post.kind, n, "text") in self.sights[who]]
+            (edge if any(allowed.values()) else beyond).extend((who, n) for n in seen)
+        if not edge and not beyond:
+            return None
+        who, number = draw.choice(edge or beyond)
+        return who, post, number
 
     def _send(self, who: str, post: Post, number: int) -> tuple[Answer, int]:
         """The answer, and how many entries of the journal it made before all was undone."""

@@ -81,16 +81,27 @@ def holds(held: dict[str, set[str]], ability: str, path: str) -> bool:
 
 
 def rows_seen(world: World, who: str) -> set[Key]:
-    """A row is seen by its place, by its owner, or in an emergency; an investigation also by a case one has in it."""
     held = reach(world, who)
-    seen = {
-        key
-        for key, row in world.rows.items()
-        if any(holds(held, ability, row.path) for ability in SEEN_WITH[row.kind])
-        or (row.kind in ITS_OWNERS and row.owner == who)
-    }
-    shared = {key for key, row in world.rows.items() if row.kind == "investigation" and seen & set(row.members)}
-    return seen | shared | {("case", one.case) for one in world.openings if one.who == who and one.until > world.at}
+    return {key for key, row in world.rows.items() if sees(world, who, row, held)}
+
+
+def sees(world: World, who: str, row: Row, held: dict[str, set[str]]) -> bool:
+    """A row is seen by its place, by its owner, or in an emergency; an investigation also by a case one has in it."""
+    if _by_right(who, row, held):
+        return True
+    if row.kind == "investigation":
+        return any(_by_right(who, world.rows[member], held) for member in row.members)
+    return row.kind == "case" and row.number in opened_to(world, who)
+
+
+def _by_right(who: str, row: Row, held: dict[str, set[str]]) -> bool:
+    by_place = any(holds(held, ability, row.path) for ability in SEEN_WITH[row.kind])
+    return by_place or (row.kind in ITS_OWNERS and row.owner == who)
+
+
+def opened_to(world: World, who: str) -> set[int]:
+    """The cases open to somebody in an emergency that has not ended."""
+    return {one.case for one in world.openings if one.who == who and one.until > world.at}
 
 
 def may_see(world: World, who: str) -> set[Sight]:
@@ -101,7 +112,7 @@ def may_see(world: World, who: str) -> set[Sight]:
 
 def _sights(world: World, who: str, seen: set[Key]) -> Iterator[Sight]:
     held = reach(world, who)
-    opened = {one.case for one in world.openings if one.who == who and one.until > world.at}
+    opened = opened_to(world, who)
     for key in seen:
         row = world.rows[key]
         yield (*key, "number")
