@@ -153,3 +153,17 @@ def test_the_api_lists_answers_and_refuses(client_as, fever_in_huaxiang):
     assert verified.json() == {"id": HealthEvent.objects.get().pk}
     assert client_as("press").get("/api/warn/proposals").status_code == 403
     assert client.get(f"/api/warn/signals?day={TODAY}").json()[0]["observed"] == 9
+
+
+def test_the_citys_desk_says_what_is_kept_past_its_time_and_a_districts_does_not(client_as, viewers, city):
+    from citywatch.mechanisms.retention import alarm
+
+    said = "超过保存期限仍未销毁"
+    assert said not in client_as("duty_officer").get(reverse("warn:inbox")).content.decode()
+    alarm.tell({"messages": 3}, by=viewers["duty_officer"], at=start_of(TODAY), place=city)
+
+    assert said in client_as("duty_officer").get(reverse("warn:inbox")).content.decode()
+    assert said not in client_as("investigator").get(reverse("warn:inbox")).content.decode()
+
+    alarm.tell({}, by=viewers["duty_officer"], at=start_of(TODAY), place=city)
+    assert said not in client_as("duty_officer").get(reverse("warn:inbox")).content.decode()

@@ -37,7 +37,8 @@ def areas() -> dict[int, Place]:
 
 def city_place() -> Place:
     """The root of the place tree. Refuses where the installation has no city yet."""
-    city = Place.objects.filter(kind=Place.Kind.CITY).order_by("pk").first()
+    known = Place.objects.filter(kind=Place.Kind.CITY).order_by("pk")[:1] if _read.get() is None else areas().values()
+    city = next((place for place in known if place.kind == Place.Kind.CITY), None)
     if city is None:
         raise NotFound(
             "This installation has no city yet; run `citywatch demo`, or import places.",

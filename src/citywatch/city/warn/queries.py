@@ -10,7 +10,7 @@ import numpy as np
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 
-from citywatch.city.registry.queries import place_facts
+from citywatch.city.registry.queries import city_place, place_facts
 from citywatch.city.warn import facts, rules
 from citywatch.city.warn.counting import count_series, sites, watch_decisions
 from citywatch.city.warn.desk import BY_STREET, numbers, signals_behind, told_of, with_due
@@ -38,6 +38,7 @@ from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.services import clocks_of
+from citywatch.mechanisms.retention import alarm
 from citywatch.mechanisms.vault import emergency
 
 _CHART_DAYS = 35
@@ -177,6 +178,14 @@ def failed_reactions(viewer: Viewer) -> Label | None:
         f"{len(waiting)} automatic steps failed ({names}) and are tried again every minute; "
         "tell whoever runs the system.",
     )
+
+
+def kept_too_long(viewer: Viewer) -> Label | None:
+    """What is past its time and still here, for whoever works a desk at the city; None while nothing is."""
+    if not viewer.may("warn.triage", city_place().path):
+        return None
+    said = alarm.still_here()
+    return alarm.sentence(said) if said else None
 
 
 def waiting_reviews(viewer: Viewer) -> Label | None:

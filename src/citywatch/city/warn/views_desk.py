@@ -41,8 +41,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return render(request, "warn/desk_lines.html", context)
     if failed := queries.failed_reactions(viewer):
         messages.error(request, str(failed))
-    if reviews := queries.waiting_reviews(viewer):
-        messages.warning(request, str(reviews))
+    for asked in (queries.waiting_reviews, queries.kept_too_long):
+        if words := asked(viewer):
+            messages.warning(request, str(words))
     on = clock.day_of(clock.now())
     context |= {
         "kept": Sought.read(request.GET).query().items(),
