@@ -27,7 +27,8 @@ def visits(request: HttpRequest) -> HttpResponse:
     may_ask = viewer.may_anywhere("trace.investigate")
     context = {
         "found": found,
-        "total": len(found.due) + len(found.done),
+        "total": found.counts["due"] + found.counts["done"],
+        "most": visiting.MOST_SHOWN,
         "today": clock.day_of(at),
         "is_worker": viewer.may_anywhere("sense.submit"),
         "may_open": viewer.may_anywhere("vault.open"),
