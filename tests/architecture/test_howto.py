@@ -26,6 +26,7 @@ CHANGES = {
     "back-up-and-restore",
     "keep-and-destroy",
     "publish-to-the-public",
+    "take-a-photo",
 }
 NAMED = re.compile(r"`((?:src|tests|docs|scripts|benchmarks)/[^`\s]*|[A-Z]+\.md)`")
 

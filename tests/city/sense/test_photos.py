@@ -16,6 +16,7 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.retention import purging
 from citywatch.mechanisms.vault.holds import place_hold
+from citywatch.mechanisms.vault.seen import who_saw
 from citywatch.server import keeping
 
 DOOR = "/sense/queue/photos/"
@@ -65,7 +66,7 @@ class TestPicture:
 
 @pytest.mark.django_db
 class TestTaken:
-    def test_a_photo_sent_twice_is_kept_once_sealed_and_opened_on_record(self, phone):
+    def test_a_photo_sent_twice_is_kept_once_sealed_and_opened_on_record(self, phone, viewers):
         reported(phone)
         first, second = send(phone, kept()), send(phone, kept())
 
@@ -79,7 +80,10 @@ class TestTaken:
         assert f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}" in text(answer)
         assert "no-store" in answer["Cache-Control"]
         opened = Entry.objects.get(kind="sense.photo_opened")
-        assert (opened.because, opened.subject_id) == ("核对体温", photo.pk)
+        assert (opened.because, opened.body["photo"]) == ("核对体温", photo.pk)
+        Photo.objects.all().delete()  # as its clock does; the look stays
+        (look,) = who_saw(photo.person_id, reads=keeping.READS, since=NOON, by=viewers["investigator"], at=NOON)
+        assert (look.kind, look.because) == ("sense.photo_opened", "核对体温")
 
     def test_without_a_purpose_nobody_opens_it(self, phone):
         reported(phone)

@@ -104,7 +104,10 @@ def open_photo(photo_id: int, *, because: str, by: Viewer, at: datetime) -> tupl
     person = photo.person
     if person.wrapped_key is None:
         raise Gone("Its person was forgotten, and the photo with them.", zh="相关人员信息已销毁，照片随之销毁。")
-    journal.record("sense.photo_opened", place=photo.place, by=by, at=at, because=because, subject=photo)
+    # About the person, whom a look is still told of when the photo has had its time.
+    journal.record(
+        "sense.photo_opened", place=photo.place, by=by, at=at, because=because, subject=person, photo=photo.pk
+    )
     return photo, unseal(photo.sealed, key=_key_of(person), bound_to=_bound(photo.place, photo.key))
 
 
