@@ -125,6 +125,14 @@ def test_what_is_found_at_the_door_ends_the_wait_and_stays_with_the_committee(vi
     assert Submission.objects.get().place.code == HUAXIANG
 
 
+def test_a_visit_in_the_very_minute_it_was_asked_for_counts(contacts, page, viewers):
+    asked = NOON + timedelta(seconds=40)
+    services.ask_visits([contacts[0].pk], HUAXIANG, by=viewers["investigator"], at=asked)
+    visit(page(HUAXIANG), contacts[0], 12)
+
+    assert visit_lists(viewers["investigator"], at=asked).counts["done"] == 1
+
+
 def test_a_symptom_is_a_finding_of_its_stream_and_stands_first_before_the_street(visited, page):
     visit(page(HUAXIANG), visited, ill="Y", symptoms=["fever"], status="new", temperature="38.2", needs=["dialysis"])
 

@@ -70,7 +70,7 @@ FORM = Form(
             hint=Label("今日随访名单上的编号，如 K0012；不填姓名。", "As on today's list, such as K0012; no name."),
         ),
         Question("reached", "choice", Label("是否联系上", "Reached"), required=True, choices=REACHED),
-        Question("ill", "yes_no", Label("有无症状", "Any symptom"), required=True, shown_when=_SPOKE),
+        Question("ill", "yes_no", Label("是否有症状", "Any symptom"), required=True, shown_when=_SPOKE),
         Question(
             "symptoms",
             "choices",

@@ -118,7 +118,7 @@ def visit_lists(viewer: Viewer, *, at: datetime) -> VisitLists:
         Visited(
             row,
             "",
-            tuple(one for one in by_number[row.place_id, row.contact.title] if one.at >= row.since),
+            tuple(one for one in by_number[row.place_id, row.contact.title] if one.at >= _minute(row.since)),
             today,
             viewer.may("sense.submit", row.place.path),
         )
@@ -141,6 +141,11 @@ def visit_lists(viewer: Viewer, *, at: datetime) -> VisitLists:
         _strays(told, sites, today),
         Counter(concerns=len(concerns), due=len(due), done=len(done)),
     )
+
+
+def _minute(moment: datetime) -> datetime:
+    """The minute a moment lies in: a form tells minutes, and a visit may follow at once."""
+    return moment.replace(second=0, microsecond=0)
 
 
 def _strays(told: Iterable[HomeVisit], sites: dict[int, str], today: date) -> tuple[Stray, ...]:
