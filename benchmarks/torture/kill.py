@@ -160,27 +160,29 @@ def torture(city: Installation, cycles: int, seed: int) -> dict[str, object]:
     senders = [Sender(city, code, number) for number, code in enumerate(SITES)]
     kills: Counter[str] = Counter()
     ready: list[float] = []
-    until(city.answers)
-    for sender in senders:
-        sender.start()
-    while kills.total() < cycles:
-        time.sleep(draw.uniform(0.05, 1.2))
-        victim = pick(draw, VICTIMS)
-        killed_at = time.monotonic()
-        if works.kill(victim, draw):
-            kills[victim] += 1
-        works.revive()
-        if victim in {"web", "supervisor"}:
-            until(lambda since=killed_at: all(sender.last_heard > since for sender in senders))
-            ready.append(time.monotonic() - killed_at)
-        if kills.total() % 20 == 0:
-            print(f"  {kills.total()} kills", file=sys.stderr, flush=True)
-    until(city.answers)
-    for sender in senders:
-        sender.stopping.set()
-    for sender in senders:
-        sender.join(60)
-    works.stop()
+    try:
+        until(city.answers)
+        for sender in senders:
+            sender.start()
+        while kills.total() < cycles:
+            time.sleep(draw.uniform(0.05, 1.2))
+            victim = pick(draw, VICTIMS)
+            killed_at = time.monotonic()
+            if works.kill(victim, draw):
+                kills[victim] += 1
+            works.revive()
+            if victim in {"web", "supervisor"}:
+                until(lambda since=killed_at: all(sender.last_heard > since for sender in senders))
+                ready.append(time.monotonic() - killed_at)
+            if kills.total() % 20 == 0:
+                print(f"  {kills.total()} kills", file=sys.stderr, flush=True)
+        until(city.answers)
+        for sender in senders:
+            sender.stopping.set()
+        for sender in senders:
+            sender.join(60)
+    finally:  # a city that never answered must not live on either
+        works.stop()
     asked = city.home / "asked.json"
     asked.write_text(
         json.dumps(

@@ -1,5 +1,6 @@
 """The ASGI application that `citywatch serve` and any production server runs."""
 
+import atexit
 import gc
 import os
 
@@ -20,3 +21,4 @@ application = LastingThreads()
 _ = get_resolver().url_patterns  # every page and operation is loaded now, not while the first one waits
 gc.collect()
 gc.freeze()  # what is loaded stays; looking through it for garbage held requests up for a tenth of a second
+atexit.register(gc.unfreeze)  # else libraries complain on the way out of what was never given back
