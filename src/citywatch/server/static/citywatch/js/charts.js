@@ -40,6 +40,18 @@ const categories = (p, names) => ({
 const wrapped = (axis, width) => ({ ...axis, axisLabel: { ...axis.axisLabel, interval: 0, width, overflow: "break", hideOverlap: false } });
 const counts = (p) => ({ type: "value", minInterval: 1, axisLabel: { color: p.soft, fontSize: p.size }, splitLine: { lineStyle: { color: p.line } } });
 
+/** Shades everything from [place] on, its name above. Not ECharts' own area: between bars that one ends in their middle. */
+const shade = (p, text) => ({ coordSys: { x, y, width, height } }, api) => {
+  const left = api.coord([api.value(0), 0])[0] - api.size([1, 0])[0] / 2;
+  return {
+    type: "group",
+    children: [
+      { type: "rect", shape: { x: left, y, width: x + width - left, height }, style: { fill: p.strong, opacity: 0.16 } },
+      { type: "text", style: { text, x: x + width, y: y - 3, align: "right", verticalAlign: "bottom", fill: p.soft, fontSize: p.size, fontFamily: p.font } },
+    ],
+  };
+};
+
 /** Draws [place, low, high] as an upright whisker. */
 const upright = (p) => (_, api) => {
   const [x, bottom] = api.coord([api.value(0), api.value(1)]);
@@ -108,8 +120,7 @@ const KINDS = {
     const estimates = coming.expected ?? [];
     const spans = [...at].filter(([, i]) => Number.isFinite(coming.lower?.[i]) && Number.isFinite(coming.upper[i]));
     const spanOf = (i) => (Number.isFinite(coming.lower?.[i]) && Number.isFinite(coming.upper[i]) ? `${coming.lower[i]} – ${coming.upper[i]}` : "–");
-    const shade = { silent: true, itemStyle: { color: p.strong, opacity: 0.16 }, label: { color: p.soft, fontSize: p.size, position: "insideTopRight" }, data: [[{ name: words.incomplete, xAxis: first }, { xAxis: data.days.length - 1 }]] };
-    drawn.series[0].markArea = shade;
+    drawn.series.push({ type: "custom", renderItem: shade(p, words.incomplete), encode: { x: 0, y: 1 }, z: 0, silent: true, data: [[first, 0]] });
     if (estimates.length) {
       drawn.series.push(
         { name: words.estimate, type: "scatter", symbol: "diamond", symbolSize: 9, itemStyle: { color: p.surface, borderColor: p.ink, borderWidth: 1.5 }, z: 6, data: data.days.map((_, day) => (at.has(day) ? estimates[at.get(day)] : null)) },
@@ -139,13 +150,15 @@ const KINDS = {
     const weeks = Math.ceil((Date.parse(days.at(-1)) - Date.parse(days[0])) / 604800000) + 1;
     const cell = Math.max(5, Math.min(22, Math.floor((p.width - 60) / weeks)));
     const label = { color: p.soft, fontSize: p.size };
+    const tight = cell < 12; // on a phone: no room for each weekday's name, nor for each month's
+    const months = words.months.split(" ").map((name, month) => (tight && month % 2 ? "" : name));
     return {
       ...base(p, false),
       legend: { show: false },
       visualMap: { min: 0, max: most, type: "continuous", orient: "horizontal", left: 40, top: 0, itemWidth: 10, itemHeight: 120, text: [`${most}`, "0"], textStyle: label, inRange: { color: [p.line, p.accent, p.ink] } },
       calendar: {
         range: [days[0], days.at(-1)], top: 60, left: 40, cellSize: [cell, cell], splitLine: { lineStyle: { color: p.strong, width: 1 } }, itemStyle: { color: p.surface, borderColor: p.line, borderWidth: 0.5 },
-        dayLabel: { ...label, firstDay: 1, nameMap: words.weekdays.split(" ") }, monthLabel: { ...label, nameMap: words.months.split(" ") }, yearLabel: { show: false },
+        dayLabel: { ...label, show: !tight, firstDay: 1, nameMap: words.weekdays.split(" ") }, monthLabel: { ...label, nameMap: months }, yearLabel: { show: false },
       },
       series: [{ name, type: "heatmap", coordinateSystem: "calendar", data: told }],
       tip: (i) => tip(told[i][0], [[name, figureText(told[i][1])]]),
