@@ -2,6 +2,7 @@
 
 import re
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -256,6 +257,27 @@ def test_strangers_who_guess_do_not_keep_the_owner_out(people, wall):
     assert inside(desk)
     wall.pass_by(minutes=61)
     assert enter(stranger, "duty_officer", PASSWORD, "203.0.113.7").status_code == 302
+
+
+def test_of_two_processes_at_the_limit_one_alone_looks_at_the_password(db, monkeypatch):
+    def guess(address):
+        return attempts.admit("duty_officer", address=address, browser="", at=MORNING)
+
+    for number in range(attempts.ACCOUNT.tries - 1):
+        attempts.failed(guess(f"198.51.100.{number}"))
+    counted = attempts._beyond
+
+    def while_another_process_asks(tried):
+        beyond = counted(tried)
+        monkeypatch.setattr(attempts, "_beyond", counted)
+        with pytest.raises(attempts.TooManyTries):
+            guess("203.0.113.8")
+        return beyond
+
+    monkeypatch.setattr(attempts, "_turn", nullcontext())  # a lock is one process' own
+    monkeypatch.setattr(attempts, "_beyond", while_another_process_asks)
+    guess("203.0.113.7")
+    assert Attempt.objects.count() == attempts.ACCOUNT.tries, "a refused try is none"
 
 
 def test_a_known_browser_has_a_count_of_its_own(people):
