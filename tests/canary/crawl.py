@@ -22,7 +22,7 @@ from tests.canary.acted_on import POSTS, Allows, Post
 from tests.canary.fields import FIELDS
 from tests.canary.ground import DISTRICTS, KINDS, NAMES_FROM, PEOPLE_FROM, RANGE, Base, Told, first_of
 from tests.canary.looked_at import ROUTES, Get
-from tests.canary.oracle import Sight, may_see, reach
+from tests.canary.oracle import Sight, may_see, on_paper, reach
 from tests.canary.worlds import build, write_papers
 
 from citywatch.mechanisms.journal.models import Entry
@@ -32,6 +32,7 @@ SHUT = {401, 403, 405, 422}
 _AT_OPEN_DOORS = 0.9  # shut doors answer all alike
 _NEARBY = 0.5
 _AT_THE_EDGE = 0.5
+_EDGES_SOUGHT = 3
 _EMERGENCIES = 2
 _LONG_ENOUGH = 16  # a short one stands in other words by chance
 _LOOKS_NEAR = {
@@ -157,10 +158,11 @@ class Crawler:
 
     def _pages(self, draw: random.Random, looks: int) -> Iterator[tuple[str, Get, str]]:
         yield from self._around_emergencies(draw)
+        yield from self._at_lost_doors(draw)
         for _ in range(looks):
             who = self._somebody(draw)
             held = reach(self.told.world, who)
-            routes = [one for one in ROUTES if who in self.clients or one.path.startswith("/api/")]
+            routes = self._asked_by(who)
             if draw.random() < _AT_OPEN_DOORS:
                 routes = [one for one in routes if one.lets_in(held)]
             get = draw.choices(routes, [_ROWS_SHOWN if one.shows else 1 for one in routes])[0]
@@ -176,6 +178,22 @@ class Crawler:
             get = by_name.get(draw.choice(_LOOKS_NEAR.get(kind, ("",))))
             if get is not None:
                 yield opened.who, get, get.path.replace("{n}", str(number))
+
+    def _at_lost_doors(self, draw: random.Random) -> Iterator[tuple[str, Get, str]]:
+        """A look by somebody at an address that only a right they hold no longer, or not beside another, would open."""
+        world = self.told.world
+        lost = {who: on_paper(world, who) for who in (*self.clients, *self.told.tokens)}
+        for who in draw.sample([who for who in lost if lost[who]], 1) if any(lost.values()) else ():
+            held = reach(world, who)
+            routes = [one for one in self._asked_by(who) if not one.lets_in(held) and one.doors & lost[who]]
+            if routes:
+                get = draw.choice(routes)
+                number = self._number(draw, who, get.kind) if get.kind else 0
+                yield who, get, get.path.replace("{n}", str(number))
+
+    def _asked_by(self, who: str) -> list[Get]:
+        """A machine's key opens the API alone."""
+        return [one for one in ROUTES if who in self.clients or one.path.startswith("/api/")]
 
     def _somebody(self, draw: random.Random) -> str:
         """Anybody, and more often somebody who holds a right: to whoever holds none most doors are shut alike."""
@@ -238,17 +256,19 @@ class Crawler:
 
     def _at_the_edge(self, draw: random.Random) -> tuple[str, Post, int] | None:
         """Somebody who sees a row and may not act on it, though on others of its kind: no earlier door stops them."""
-        post = draw.choice(_RULES[draw.choice([*_RULES])])
-        rows = [self.told.world.rows[post.kind, number] for number in self.told.numbers.get(post.kind, ())]
-        edge, beyond = [], []
-        for who in self.clients if not post.path.startswith("/api/") else [*self.clients, *self.told.tokens]:
-            allowed = {row.number: post.allows(self.told.world, who, row) for row in rows}
-            seen = [n for n in allowed if not allowed[n] and (post.kind, n, "text") in self.sights[who]]
-            (edge if any(allowed.values()) else beyond).extend((who, n) for n in seen)
-        if not edge and not beyond:
-            return None
-        who, number = draw.choice(edge or beyond)
-        return who, post, number
+        for _ in range(_EDGES_SOUGHT):
+            of_a_rule = _RULES[draw.choice([*_RULES])]  # so that a rule of one address has its turn too
+            post = draw.choice(draw.choice((POSTS, of_a_rule)))
+            rows = [self.told.world.rows[post.kind, number] for number in self.told.numbers.get(post.kind, ())]
+            edge = []
+            for who in self.clients if not post.path.startswith("/api/") else [*self.clients, *self.told.tokens]:
+                allowed = {row.number: post.allows(self.told.world, who, row) for row in rows}
+                seen = [n for n in allowed if not allowed[n] and (post.kind, n, "text") in self.sights[who]]
+                edge += [(who, n) for n in seen] if any(allowed.values()) else []
+            if edge:
+                who, number = draw.choice(edge)
+                return who, post, number
+        return None
 
     def _send(self, who: str, post: Post, number: int) -> tuple[Answer, int]:
         """The answer, and how many entries of the journal it made before all was undone."""

@@ -1,5 +1,6 @@
 """What all worlds of the crawl stand on: three districts, their institutions, and numbers that tell their kind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -106,3 +107,16 @@ def _count_from(model: type[models.Model], number: int) -> None:
         else:
             cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
             cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, number])
+
+
+def next_numbers(model: type[models.Model], count: int) -> Sequence[int]:
+    """The numbers the next rows of a table get, so that their texts can name them before they are written."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            asked = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+            cursor.execute(asked, [table, count])
+            return [number for (number,) in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        (last,) = cursor.fetchone()
+    return range(last + 1, last + 1 + count)

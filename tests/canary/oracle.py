@@ -76,6 +76,11 @@ def reach(world: World, who: str) -> dict[str, set[str]]:
     return {a: paths for a, paths in held.items() if a not in APART or len(APART & held.keys()) == 1}
 
 
+def on_paper(world: World, who: str) -> set[str]:
+    """Abilities that somebody was given and does not hold: a right that ended, a revoked key, separated rights."""
+    return {ability for grant in world.grants.get(who, ()) for ability in grant.abilities} - reach(world, who).keys()
+
+
 def holds(held: dict[str, set[str]], ability: str, path: str) -> bool:
     return any(path.startswith(root) for root in held.get(ability, ()))
 

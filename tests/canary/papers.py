@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.canary.ground import AT, DISTRICTS, SITES, Base, Told
+from tests.canary.ground import AT, DISTRICTS, SITES, Base, Told, next_numbers
 from tests.canary.oracle import Row
 
 from citywatch.mechanisms.jurisdiction.models import Place
@@ -59,14 +59,12 @@ class Papers:
         """Store rows, write each one's own number into its texts, and tell the oracle of them."""
         if not rows:
             return rows
-        made = type(rows[0])._default_manager.bulk_create(rows)
-        fields = text.split()
-        for row in made:
-            for name in fields:
-                number, marked = name.startswith("#"), name.removeprefix("#")
-                setattr(row, marked, f"L{row.pk}" if number else f"x{row.pk}x")
-        if fields:
-            type(made[0])._default_manager.bulk_update(made, [name.removeprefix("#") for name in fields])
+        model = type(rows[0])
+        for row, number in zip(rows, next_numbers(model, len(rows)), strict=True):
+            row.pk = number
+            for name in text.split():
+                setattr(row, name.removeprefix("#"), f"L{number}" if name.startswith("#") else f"x{number}x")
+        made = model._default_manager.bulk_create(rows)
         for row in made:
             kind = str(row._meta.model_name)
             self.world.rows[kind, row.pk] = Row(kind, row.pk, row.place.path, **(about(row) if about else {}))

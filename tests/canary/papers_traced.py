@@ -35,7 +35,11 @@ def tracing(papers: Papers) -> None:
     for case in papers.cases:
         if case.investigation_id:
             papers.add_to(("investigation", case.investigation_id), ("case", case.pk))
-    stays = [(case, papers.market(), papers.before(200)) for case in papers.cases for _ in range(2)]
+    stays = [
+        (case, papers.market(), AT - timedelta(minutes=minutes))  # nobody arrives twice in one minute
+        for case in papers.cases
+        for minutes in draw.sample(range(1, 200 * 60), 2)
+    ]
     Stay.objects.bulk_create(
         [
             Stay(place=case.place, case=case, visited=place, from_at=at, to_at=at + timedelta(hours=1))

@@ -24,6 +24,8 @@ _ROLE_AT = {
     "wall": "any", "lab_reader": "any", "duty_officer": "any", "commander": "any", "system_admin": "any",
     "security_admin": "any", "auditor": "any",
 }  # fmt: skip
+_APART = ("system_admin", "security_admin", "auditor")
+_SEPARATED_TOGETHER = 0.3
 _KEY_MAY = ("sense.submit", "sense.view", "receipt.view", "lab.result", "lab.view", "warn.view", "trace.view")
 
 
@@ -47,8 +49,11 @@ def _give_rights(draw: random.Random, base: Base, told: Told) -> None:
     rows = []
     for account in base.accounts[1:]:
         who = f"account:{account.pk}"
-        for _ in range(draw.choice((1, 1, 2))):
-            code = draw.choice([*_ROLE_AT, "investigator", "investigator", "duty_officer", "sentinel_nurse", "lab"])
+        usual = [*_ROLE_AT, "investigator", "investigator", "duty_officer", "sentinel_nurse", "lab"]
+        codes = [draw.choice(usual) for _ in range(draw.choice((1, 1, 2)))]
+        if account is base.accounts[1] and draw.random() < _SEPARATED_TOGETHER:
+            codes = draw.sample(_APART, 2)  # past the services, which refuse it
+        for code in codes:
             place = _place_for(draw, base, _ROLE_AT[code])
             until = draw.choice((None, None, None, AT + timedelta(hours=3), AT, AT - timedelta(hours=1)))
             rows.append(GrantRow(account=account, role=roles[code], place=place, granted_at=AT, until=until))
@@ -66,7 +71,7 @@ def _give_rights(draw: random.Random, base: Base, told: Told) -> None:
         MachineKey.objects.filter(pk=key.pk).update(name=f"x{key.pk}x")
         told.world.rows["machinekey", key.pk] = Row("machinekey", key.pk, place.path, owner=f"key:{key.pk}")
         told.tokens[f"key:{key.pk}"] = token
-        told.world.grants[f"key:{key.pk}"] = [Grant(frozenset(() if revoked else may), place.path)]
+        told.world.grants[f"key:{key.pk}"] = [Grant(frozenset(may), place.path, revoked)]
 
 
 def _place_for(draw: random.Random, base: Base, level: str) -> Place:
