@@ -8,7 +8,7 @@ from pathlib import Path
 from django.apps import apps
 from django.db import connection
 
-_WHERE = ("vault_", "receipts_", "forms_")
+_WHERE = ("vault_", "receipts_", "forms_", "sense_photo")
 
 
 def overwrite_deleted() -> None:
