@@ -38,6 +38,9 @@ class Papers:
     def district(self) -> Place:
         return self.base.places[self.draw.choice(list(self.districts))]
 
+    def district_of(self, place: Place) -> Place:
+        return self.base.places[place.path.split("/")[1]]
+
     def street(self) -> Place:
         return self.base.places[DISTRICTS[self.draw.choice(list(self.districts))]]
 

@@ -16,7 +16,9 @@ def tracing(papers: Papers) -> None:
     papers.investigations = papers.keep(
         [
             Investigation(
-                place=papers.district(), state="open", event_id=event.pk if event else None, hazard="covid-19",
+                # An event is searched in its own district: see trace.services.open_investigation.
+                place=papers.district_of(event.place) if event else papers.district(), state="open",
+                event_id=event.pk if event else None, hazard="covid-19",
                 title_zh="x", title_en=f"x{papers.order}-{n}", opened_at=papers.before(), look_back_days=2,
             )
             for n, event in enumerate((*papers.events, None))
