@@ -203,7 +203,7 @@ MUTANTS = (
 
 def main() -> int:
     given = sys.argv[1:]
-    worlds, wanted = int(given[0]) if given else 60, given[1] if len(given) > 1 else ""
+    worlds, wanted = int(given[0]) if given else 200, given[1] if len(given) > 1 else ""
     asked = [one for one in MUTANTS if wanted in one.name]
     caught = stale = 0
     with tempfile.TemporaryDirectory(prefix="citywatch-mutants-") as folder:

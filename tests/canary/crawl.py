@@ -376,7 +376,7 @@ def _difference(one: Answer, other: Answer) -> str:
 def fresh_log() -> None:
     """Begin an event log of its own: the old one remembers what was undone."""
     old = Path(settings.CITYWATCH_LOG)
-    settings.CITYWATCH_LOG = Path(tempfile.mkdtemp(prefix="canary-log-"))
+    settings.CITYWATCH_LOG = Path(tempfile.mkdtemp(prefix="canary-log-", dir=settings.CITYWATCH_KEYS.parent))
     if old.name.startswith("canary-log-"):
         shutil.rmtree(old, ignore_errors=True)
 
