@@ -17,8 +17,12 @@ ROWS = {
     "report-card": card(),
     "school-absence": absence(),
     "lab-result": result("S1"),
+    "home-visit": {
+        "visited_at": "2020-06-10 09:30", "contact": "K0012", "reached": "seen", "ill": "Y", "symptoms": "fever",
+        "temperature": "38.1", "needs": "food;medicine", "status": "new",
+    },
     "zero-report": {"stream": "symptom", "day": "2020-06-10"},
-}
+}  # fmt: skip
 WRITERS = {
     "xlsx": xlsx_bytes,
     "utf-8 with a mark": csv_bytes,

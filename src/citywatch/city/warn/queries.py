@@ -10,7 +10,7 @@ import numpy as np
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 
-from citywatch.city.registry.queries import city_place, place_facts
+from citywatch.city.registry.queries import place_facts
 from citywatch.city.warn import facts, rules
 from citywatch.city.warn.counting import count_series, sites, watch_decisions
 from citywatch.city.warn.desk import BY_STREET, numbers, signals_behind, told_of, with_due
@@ -33,6 +33,7 @@ from citywatch.city.warn.types import (
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.journal import reacting
+from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, ScopedQuerySet
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -167,9 +168,17 @@ def last_run(viewer: Viewer) -> RunFacts | None:
     )
 
 
-def failed_reactions(viewer: Viewer) -> Label | None:
-    """What the desk must know when the system could not act on something that came in; None while all is well."""
-    waiting = [one for one in reacting.waiting() if viewer.may("warn.triage", one.place.path)]
+def troubles(viewer: Viewer) -> list[Label]:
+    """What a desk must know beside its proposals: automatic steps that failed, data kept past its time, reviews due."""
+    told: dict[bool, list[Entry]] = {True: [], False: []}
+    for entry in journal.in_turn((*reacting.KINDS, *alarm.KINDS)):
+        told[entry.kind in reacting.KINDS].append(entry)
+    found = (_failed(viewer, told[True]), _kept_too_long(viewer, told[False]), _waiting_reviews(viewer))
+    return [words for words in found if words is not None]
+
+
+def _failed(viewer: Viewer, told: Sequence[Entry]) -> Label | None:
+    waiting = [one for one in reacting.waiting(told) if viewer.may("warn.triage", one.place.path)]
     if not waiting:
         return None
     names = ", ".join(sorted({one.body["reaction"] for one in waiting}))
@@ -180,20 +189,16 @@ def failed_reactions(viewer: Viewer) -> Label | None:
     )
 
 
-def kept_too_long(viewer: Viewer) -> Label | None:
-    """What is past its time and still here, for whoever works a desk at the city; None while nothing is."""
-    if not viewer.may("warn.triage", city_place().path):
-        return None
-    said = alarm.still_here()
-    return alarm.sentence(said) if said else None
+def _kept_too_long(viewer: Viewer, told: Sequence[Entry]) -> Label | None:
+    said = alarm.still_here(told)
+    return alarm.sentence(said) if said and viewer.may("warn.triage", said.place.path) else None
 
 
-def waiting_reviews(viewer: Viewer) -> Label | None:
-    """How many cases were opened in an emergency at this viewer's places and not yet reviewed; None where none is."""
+def _waiting_reviews(viewer: Viewer) -> Label | None:
     number = emergency.listed(viewer).filter(reviewed_at=None).count()
-    if not number:
-        return None
-    return Label(f"{number}次应急授权待复核。", f"Emergency openings waiting for a review: {number}.")
+    return (
+        Label(f"{number}次应急授权待复核。", f"Emergency openings waiting for a review: {number}.") if number else None
+    )
 
 
 def remembered_reasons(viewer: Viewer, *, language: str, most: int = 4) -> dict[str, list[str]]:

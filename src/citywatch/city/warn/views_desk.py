@@ -39,11 +39,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
     context = _lines(request, viewer)
     if getattr(request, "htmx", False):
         return render(request, "warn/desk_lines.html", context)
-    if failed := queries.failed_reactions(viewer):
-        messages.error(request, str(failed))
-    for asked in (queries.waiting_reviews, queries.kept_too_long):
-        if words := asked(viewer):
-            messages.warning(request, str(words))
+    for words in queries.troubles(viewer):
+        messages.warning(request, str(words))
     on = clock.day_of(clock.now())
     context |= {
         "kept": Sought.read(request.GET).query().items(),

@@ -1,18 +1,18 @@
 """Letting a reaction answer an entry. One that fails is written down and tried again; it never stops the others."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import OperationalError, transaction
 
 from citywatch.mechanisms.journal.models import Entry
-from citywatch.mechanisms.journal.services import record, take_turn
+from citywatch.mechanisms.journal.services import in_turn, record, take_turn
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
 Reaction = Callable[[Entry], None]
 
-FAILED, MENDED = "journal.reaction_failed", "journal.reaction_mended"
+FAILED, MENDED = KINDS = "journal.reaction_failed", "journal.reaction_mended"
 FOLLOWER = "reactions"
 _LONGEST_FAULT = 300
 _log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ def retry(reactions: Mapping[str, Reaction], *, by: Viewer, at: datetime) -> int
     return mended
 
 
-def waiting() -> list[Entry]:
-    """Failures not yet mended, oldest first."""
-    told = list(Entry.objects.filter(kind__in=[FAILED, MENDED]).select_related("place").order_by("at", "pk"))
+def waiting(told: Sequence[Entry] | None = None) -> list[Entry]:
+    """Failures not yet mended, oldest first; `told` are all entries of these kinds in their order, where in hand."""
+    told = in_turn(KINDS) if told is None else told
     settled = {entry.body["failure"] for entry in told if entry.kind == MENDED}
     return [entry for entry in told if entry.kind == FAILED and entry.pk not in settled]
 

@@ -99,6 +99,11 @@ def record_each(drafts: Sequence[tuple[Draft, Viewer]]) -> list[Entry]:
         return write_new(entries)
 
 
+def in_turn(kinds: Collection[str]) -> list[Entry]:
+    """Every entry of a few rare kinds with its place, oldest first."""
+    return list(Entry.objects.filter(kind__in=kinds).select_related("place").order_by("at", "pk"))
+
+
 def kinds_recorded() -> set[str]:
     """The kinds of entry that this thread recorded since it was last asked; also of those undone since."""
     kinds = _kinds()

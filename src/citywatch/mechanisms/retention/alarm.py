@@ -3,7 +3,7 @@
 To find out takes every table, so a job asks a few times a day and a page reads what it wrote down.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from citywatch.mechanisms.clock import day_of
@@ -14,7 +14,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.retention.rules import rule
 
-OVERDUE, IN_TIME = "retention.overdue", "retention.in_time"
+OVERDUE, IN_TIME = KINDS = "retention.overdue", "retention.in_time"
 
 
 def tell(late: Mapping[str, int], *, by: Viewer, at: datetime, place: Place) -> Entry | None:
@@ -25,10 +25,10 @@ def tell(late: Mapping[str, int], *, by: Viewer, at: datetime, place: Place) -> 
     return journal.record(OVERDUE if late else IN_TIME, place=place, by=by, at=at, classes=dict(late))
 
 
-def still_here() -> Entry | None:
-    """The alarm that stands; None while everything past its time is gone."""
-    said = Entry.objects.filter(kind__in=(OVERDUE, IN_TIME)).select_related("place").order_by("at", "pk").last()
-    return said if said is not None and said.kind == OVERDUE else None
+def still_here(told: Sequence[Entry] | None = None) -> Entry | None:
+    """The alarm that stands; None while everything past its time is gone. `told` is as in `reacting.waiting`."""
+    told = journal.in_turn(KINDS) if told is None else told
+    return told[-1] if told and told[-1].kind == OVERDUE else None
 
 
 def sentence(alarm: Entry) -> Label:
