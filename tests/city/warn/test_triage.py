@@ -94,7 +94,8 @@ def test_a_closing_taken_back_leaves_state_and_clock_as_they_were(viewers, propo
 
     assert state(row) == "new"
     assert Clock.objects.get(subject_id=row.pk, stopped_at=None).due_at == due
-    kinds = list(Entry.objects.filter(subject_kind="warn.proposal", subject_id=row.pk).values_list("kind", flat=True))
+    told = Entry.objects.filter(subject_kind="warn.proposal", subject_id=row.pk).order_by("pk")
+    kinds = list(told.values_list("kind", flat=True))
     assert kinds == ["warn.proposal_raised", "warn.proposal_close", "warn.proposal_reopen"]
 
 
