@@ -131,7 +131,7 @@ def client_as(accounts):
     def sign_in(role):
         client = Client()
         if role:
-            client.force_login(accounts[role], backend="django.contrib.auth.backends.ModelBackend")
+            client.force_login(accounts[role])
         return client
 
     return sign_in

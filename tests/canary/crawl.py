@@ -106,7 +106,7 @@ class Crawler:
         self.clients = {}
         for account in base.accounts:
             client = Client(raise_request_exception=False)
-            client.force_login(account, backend="django.contrib.auth.backends.ModelBackend")
+            client.force_login(account)
             self.clients[f"account:{account.pk}"] = client
 
     def world(self, seed: int, *, looks: int, posts: int) -> Found:

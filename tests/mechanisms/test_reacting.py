@@ -86,7 +86,7 @@ def test_whoever_asked_gets_their_answer_whatever_fails_downstream(city, account
 
     monkeypatch.setattr(wiring, "catch_up", fail)
     client = Client(raise_request_exception=False)
-    client.force_login(accounts["sentinel_nurse"], backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(accounts["sentinel_nurse"])
 
     answer = client.post("/sense/zero/", {"site": "110106018-C01", "stream": "symptom", "day": "2020-06-10"})
 

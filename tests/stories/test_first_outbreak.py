@@ -39,8 +39,6 @@ pytestmark = pytest.mark.story
 FALSE_PROPOSALS_A_DAY = 3.0
 """More than this from an ordinary city and nobody reads them (the peers' complaint is thousands a week)."""
 MOST_QUESTIONS = 15
-MOST_OF_A_CASE = 18
-"""A case's page shows five areas' records, and writes down that somebody looked."""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +71,7 @@ def city(told, db, settings, monkeypatch):
 
 def signed_in(username):
     client = Client(headers={"accept-language": "zh-hans"})
-    client.force_login(Account.objects.get(username=username), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(Account.objects.get(username=username))
     return client
 
 
@@ -249,4 +247,4 @@ def test_the_first_outbreak_from_signal_to_signed_order(city):  # noqa: PLR0915 
     # Nowhere in all this does a page ask the database more than a handful of questions.
     for role in ("duty", "district", "commander", "nurse", "lab", "press"):
         for path, number in questions(signed_in(role)):
-            assert number <= (MOST_OF_A_CASE if "/trace/cases/" in path else MOST_QUESTIONS), (role, path)
+            assert number <= MOST_QUESTIONS, (role, path)

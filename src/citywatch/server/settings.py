@@ -130,7 +130,7 @@ MIDDLEWARE = [
     "citywatch.server.middleware.reactions",
 ]
 # One backend: a wrong password costs one hash, whether the name is known or not.
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["citywatch.mechanisms.jurisdiction.services.AccountsWithGrants"]
 ROOT_URLCONF = "citywatch.server.urls"
 ASGI_APPLICATION = "citywatch.server.asgi.application"
 TEMPLATES = [

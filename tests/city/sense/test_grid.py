@@ -32,7 +32,7 @@ def grid_worker(city, at_noon):
     system = machine("set-up", place=city, abilities=["registry.grant"])
     grant(account, role="grid_worker", place=place, by=system, at=NOON)
     client = Client()
-    client.force_login(account, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(account)
     return client
 
 

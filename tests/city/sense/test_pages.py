@@ -197,7 +197,7 @@ def test_a_school_registers_an_absent_pupil_on_its_page_without_a_name(accounts,
         by=machine("set-up", place=school, abilities=["registry.grant"]),
     )  # fmt: skip
     client = Client()
-    client.force_login(teacher, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(teacher)
     page = client.get("/sense/forms/school-absence/").content.decode()
     answer = client.post("/sense/forms/school-absence/", absence(token="t"))
 

@@ -63,7 +63,7 @@ def page(workers):
 
     def sign_in(code):
         client = Client(headers={"accept-language": "en"})
-        client.force_login(workers[code], backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(workers[code])
         return client
 
     return sign_in

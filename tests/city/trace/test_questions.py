@@ -12,8 +12,6 @@ from citywatch.city.trace.types import StayTold
 
 HALL = "110106018-M01-1"
 MOST = 15
-OF_A_CASE = 20
-"""A case shows four areas' records of one person, and writes down that they were looked at (three questions)."""
 
 
 @pytest.fixture
@@ -51,9 +49,9 @@ def test_an_investigation_asks_at_most_fifteen_questions(outbreak, client_as, ro
     assert asked(client_as(role), f"/trace/investigations/{row.pk}/") <= MOST
 
 
-def test_a_case_asks_at_most_twenty_and_the_journal_of_its_reading_is_among_them(outbreak, client_as):
+def test_a_case_asks_at_most_fifteen_and_the_journal_of_its_reading_is_among_them(outbreak, client_as):
     _, case = outbreak
-    assert asked(client_as("investigator"), f"/trace/cases/{case.pk}/") <= OF_A_CASE
+    assert asked(client_as("investigator"), f"/trace/cases/{case.pk}/") <= MOST
 
 
 def test_a_case_more_costs_an_investigation_no_question_more(outbreak, client_as, case, viewers):

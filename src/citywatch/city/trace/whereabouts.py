@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from citywatch.city.trace import rules
 from citywatch.city.trace.models import COUNTED, Case, Investigation, Stay
@@ -21,6 +21,7 @@ from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.labels import Label
 
 AREAS = ("city", "district", "street")
+_TOLD = ("id", "place_id", "visited_id", "from_at", "to_at", "source")
 
 Pairs = frozenset[tuple[int, int]]
 Told = tuple[int, int, int]  # place, minute from, minute to
@@ -46,19 +47,31 @@ class Telling:
     stays: Mapping[int, Sequence[Stay]]
 
 
-def told_by(cases: Any) -> Telling:
-    """What these cases told; rows in hand, or a question that finds them."""
+def told_by(cases: Sequence[Case]) -> Telling:
+    """What these cases told."""
     rows = tuple(sorted(cases, key=lambda case: case.pk))
     stays: dict[int, list[Stay]] = {}
-    asked = cases if isinstance(cases, QuerySet) else [case.pk for case in rows]
-    for stay in Stay.objects.filter(case__in=asked):
+    for stay in Stay.objects.filter(case__in=[case.pk for case in rows]):
         stays.setdefault(stay.case_id, []).append(stay)
     return Telling(rows, stays)
 
 
+def found_and_told(cases: QuerySet[Case]) -> Telling:
+    """Those cases that a question finds and what they told, asked for together."""
+    rows: dict[int, Case] = {}
+    stays: dict[int, list[Stay]] = {}
+    told = {f"told_{name}": F(f"stays__{name}") for name in _TOLD}
+    for row in cases.annotate(**told).order_by("pk", "stays__pk"):
+        case: Any = rows.setdefault(row.pk, row)
+        stay = Stay(case=case, **{name: getattr(row, f"told_{name}") for name in _TOLD})
+        if stay.visited_id is not None:
+            stays.setdefault(case.pk, []).append(stay)
+    return Telling(tuple(rows.values()), stays)
+
+
 def told_in(investigation: Investigation) -> Telling:
     """What the cases of an investigation told."""
-    return told_by(investigation.cases.filter(COUNTED))
+    return found_and_told(investigation.cases.filter(COUNTED))
 
 
 def exposure_windows(investigation: Investigation, told: Telling | None = None) -> tuple[CaseWindow, ...]:
@@ -96,7 +109,7 @@ def city_windows(*, first: date, at: datetime) -> tuple[CaseWindow, ...]:
 
     # Whoever was reported longer ago was isolated long since, or recovered.
     recent = Case.objects.filter(reported_at__gte=since - timedelta(days=rules.EPISODE_DAYS))
-    return _windows(told_by(recent.filter(COUNTED).select_related("investigation")), span)
+    return _windows(found_and_told(recent.filter(COUNTED).select_related("investigation")), span)
 
 
 def pairs_in(windows: tuple[CaseWindow, ...]) -> Pairs:

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import get_language
 
 from citywatch.mechanisms.errors import NotAllowed, NotFound
+from citywatch.mechanisms.jurisdiction.types import Held
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +29,9 @@ class Account(AbstractUser):
 
     title_zh = models.CharField(max_length=64, blank=True)
     title_en = models.CharField(max_length=64, blank=True)
+
+    held: tuple[Held, ...] | None = None
+    """What it holds, where that was read along with it."""
 
     @property
     def title(self) -> str:

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.contrib.auth.backends import ModelBackend
 from django.db import connection
-from django.db.models import Exists, Q
+from django.db.models import F, OuterRef
 
-from citywatch.mechanisms.jurisdiction.models import Account, Grant, MachineKey, Opening, Place
-from citywatch.mechanisms.jurisdiction.types import NOBODY, SEPARATED, Viewer
+from citywatch.mechanisms.jurisdiction.models import Account, MachineKey, Opening, Place
+from citywatch.mechanisms.jurisdiction.types import NOBODY, SEPARATED, Held, Viewer
 
 _PLACE = [field.attname for field in Place._meta.concrete_fields]
 _KEY_IN_FORCE = f"""
@@ -19,6 +20,31 @@ SELECT machine.id, machine.name, machine.abilities, {", ".join(f"place.{name}" f
 FROM jurisdiction_machinekey machine JOIN jurisdiction_place place ON place.id = machine.place_id
 WHERE machine.digest = %s AND machine.revoked_at IS NULL
 """  # noqa: S608 - our own names
+_HELD = {
+    "held_abilities": F("grants__role__abilities"),
+    "held_path": F("grants__place__path"),
+    "held_second_factor": F("grants__role__second_factor"),
+    "held_idle_minutes": F("grants__role__idle_minutes"),
+    "held_until": F("grants__until"),
+    "held_opened_until": Opening.objects.filter(account=OuterRef("pk")).order_by("-until").values("until")[:1],
+}  # in the order of `Held`
+
+
+class AccountsWithGrants(ModelBackend):
+    """Django's own check of a password; who is signed in is read together with what they hold."""
+
+    def get_user(self, user_id: int) -> Account | None:
+        account = _with_grants(user_id)
+        return account if account is not None and self.user_can_authenticate(account) else None
+
+
+def _with_grants(number: int) -> Account | None:
+    """An account and what it holds in one question: every page needs both."""
+    rows = list(Account.objects.filter(pk=number).annotate(**_HELD))
+    for row in rows[:1]:
+        row.held = tuple(Held(*(getattr(row, name) for name in _HELD)) for row in rows)
+        return row
+    return None
 
 
 def viewer_for(account: Account, *, at: datetime) -> Viewer:
@@ -28,18 +54,18 @@ def viewer_for(account: Account, *, at: datetime) -> Viewer:
     """
     if not account.is_authenticated or not account.is_active:
         return NOBODY
-    grants = Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=at), account=account)
     reach: dict[str, set[str]] = defaultdict(set)
     idle: list[int] = []
     second_factor = opened = False
-    emergency = Exists(Opening.objects.filter(account=account, until__gt=at))
-    asked = ("role__abilities", "place__path", "role__second_factor", "role__idle_minutes")
-    for abilities, path, careful, minutes, some in grants.values_list(*asked, emergency):
-        opened = some
-        for ability in abilities:
-            reach[ability].add(path)
-        second_factor = second_factor or careful
-        idle += [minutes] if minutes else []
+    read = account if account.held is not None else _with_grants(account.pk)
+    for held in read.held or () if read else ():
+        if held.path is None or (held.until is not None and held.until <= at):
+            continue
+        opened = held.opened_until is not None and held.opened_until > at
+        for ability in held.abilities:
+            reach[ability].add(held.path)
+        second_factor = second_factor or held.second_factor
+        idle += [held.idle_minutes] if held.idle_minutes else []
     if len(joined := SEPARATED & reach.keys()) > 1:
         reach = {ability: paths for ability, paths in reach.items() if ability not in joined}
     return Viewer(

@@ -1,12 +1,28 @@
 """The person (or machine) who is asking, as a frozen value that services and queries are handed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 SEPARATED = frozenset({"accounts.manage", "grants.manage", "journal.audit"})
 """Making accounts, giving rights and reading the record: three people's work (三员分立), never one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One grant as its account holds it: the role's rights, where, how carefully to sign in, and until when.
+
+    `opened_until` is when the last row that the account opened in an emergency closes again. Without a path there is no
+    grant at all.
+    """
+
+    abilities: Sequence[str]
+    path: str | None
+    second_factor: bool
+    idle_minutes: int | None
+    until: datetime | None
+    opened_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

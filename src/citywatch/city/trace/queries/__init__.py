@@ -44,7 +44,7 @@ from citywatch.city.trace.queries.investigations import (
     source_clocks,
 )
 from citywatch.city.trace.queries.places import find_places, place_names, place_typed, risk_points
-from citywatch.city.trace.queries.shared import SharedPlace, shared_places
+from citywatch.city.trace.queries.shared import SharedPlace, shared_places, told_with
 from citywatch.city.trace.queries.source_lock import Milestone, SourceLock, source_lock
 from citywatch.city.trace.queries.status import CityStatus, DayStatus, city_status
 from citywatch.city.trace.queries.timeline import Day, Timeline, captured_at, may_see_records, timeline
@@ -115,6 +115,7 @@ __all__ = [
     "stays_told",
     "still_to_come",
     "timeline",
+    "told_with",
     "what_if",
     "worklist",
 ]

@@ -26,17 +26,30 @@ class SharedPlace:
     infectious_there: int
 
 
+def told_with(row: Any) -> whereabouts.Telling:
+    """What the cases of a case's investigation told, and the case itself also where it does not count (any more)."""
+    told = whereabouts.told_in(row.investigation) if row.investigation_id else whereabouts.Telling((), {})
+    if any(one.pk == row.pk for one in told.cases):
+        return told
+    return whereabouts.Telling(told.cases, {**told.stays, **whereabouts.told_by([row]).stays})
+
+
 def shared_places(
-    viewer: Viewer, row: Any, *, at: datetime, known: Mapping[int, Place] | None = None
+    viewer: Viewer,
+    row: Any,
+    *,
+    at: datetime,
+    told: whereabouts.Telling | None = None,
+    known: Mapping[int, Place] | None = None,
 ) -> tuple[SharedPlace, ...]:
     """Those where another case was too, the most shared first; only told ones for whoever may not see records.
 
-    Counted over the whole investigation, whoever asks: numbers name nobody. `known` are places in hand, with those they
-    lie in.
+    Counted over the whole investigation, whoever asks: numbers name nobody. `told` is what its cases told and `known`
+    are places with those they lie in, where they are in hand.
     """
     if row.investigation_id is None:
         return ()
-    told = whereabouts.told_in(row.investigation)
+    told = told or whereabouts.told_in(row.investigation)
     exposed = whereabouts.pairs_in(whereabouts.exposure_windows(row.investigation, told))
     infectious = whereabouts.pairs_in(whereabouts.infectious_windows(row.investigation, at=at, told=told))
     others = [Counter(place for case, place in pairs if case != row.pk) for pairs in (exposed, infectious)]

@@ -12,8 +12,7 @@ from typing import Any
 from citywatch.city.lab import queries as lab
 from citywatch.city.sense import queries as sense
 from citywatch.city.trace import rules, whereabouts
-from citywatch.city.trace.models import Case, Verdict
-from citywatch.city.trace.queries.cases import stays
+from citywatch.city.trace.models import Case, Stay, Verdict
 from citywatch.eventlog.expressions import table, visits_of
 from citywatch.mechanisms.clock import SHANGHAI, day_of, start_of
 from citywatch.mechanisms.journal import export
@@ -124,8 +123,8 @@ def span_of(row: Any, *, at: datetime) -> tuple[date, date] | None:
     return first, max(reference, min(day_of(at), reference + timedelta(days=rules.EPISODE_DAYS)))
 
 
-def timeline(viewer: Viewer, row: Any, *, at: datetime, told: Iterable[Any] | None = None) -> Timeline:
-    """Day by day what is known of a case, from what it told (its stays, where they were asked for before) and records.
+def timeline(viewer: Viewer, row: Any, *, at: datetime, told: Iterable[Stay] | None = None) -> Timeline:
+    """Day by day what is known of a case, from what it told (its stays, where they are in hand) and from records.
 
     Whoever shows it to a person journals the read: `services.note_reading`.
     """
@@ -133,11 +132,8 @@ def timeline(viewer: Viewer, row: Any, *, at: datetime, told: Iterable[Any] | No
     withheld = not sees and bool(row.person_id)
     if span is None:
         return Timeline((), (), withheld)
-    found = [
-        _line(stay.source, stay.from_at, stay.to_at, stay.visited) for stay in (stays(row) if told is None else told)
-    ]
-    if sees and row.person_id:
-        found += _on_record(viewer, row)
+    stays = list(Stay.objects.filter(case=row) if told is None else told)
+    found = _known(viewer, row, stays, on_record=sees and bool(row.person_id))
     since, until = start_of(span[0]), start_of(span[1] + timedelta(days=1))
     inside = sorted((one for one in found if one.from_at < until and one.to_at >= since), key=_order)
     numbered = [replace(line, number=number) for number, line in enumerate(_judged(row, inside), start=1)]
@@ -152,14 +148,17 @@ def _line(source: str, from_at: datetime, to_at: datetime, place: Any, what: Lab
     return Line(0, source, rules.SOURCES[source].certainty, from_at, to_at, place, what)
 
 
-def _on_record(viewer: Viewer, row: Any) -> list[Line]:
-    """The case's captured visits, reports and samples, as far as this viewer may see each site's."""
-    visits = _captured(row)
-    reports = [one for one in sense.submissions_of_person(viewer, row.person_id) if one.stream in _SEEN]
-    samples = lab.samples_of_person(row.person_id)
-    ids = {place for place, _, _ in visits} | {one.place_id for one in reports} | {one.place_id for one in samples}
+def _known(viewer: Viewer, row: Any, stays: Sequence[Stay], *, on_record: bool) -> list[Line]:
+    """What the case told, and its captured visits, reports and samples as far as this viewer may see each site's."""
+    visits = _captured(row) if on_record else []
+    reports = sense.submissions_of_person(viewer, row.person_id) if on_record else []
+    reports = [one for one in reports if one.stream in _SEEN]
+    samples = lab.samples_of_person(row.person_id) if on_record else []
+    ids = {stay.visited_id for stay in stays} | {place for place, _, _ in visits}
+    ids |= {one.place_id for one in reports} | {one.place_id for one in samples}
     places = Place.objects.select_related("parent__parent").in_bulk(ids)
-    found = [_line("visit", began, ended, places[place]) for place, began, ended in visits if place in places]
+    found = [_line(stay.source, stay.from_at, stay.to_at, places[stay.visited_id]) for stay in stays]
+    found += [_line("visit", began, ended, places[place]) for place, began, ended in visits if place in places]
     found += [
         _line(one.stream, one.occurred_at, one.occurred_at, places.get(one.place_id), _said(one.answers))
         for one in reports

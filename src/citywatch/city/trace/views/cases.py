@@ -86,7 +86,8 @@ def case_answer(request: HttpRequest, case_id: int) -> HttpResponse:
 def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None, purpose: str = "") -> HttpResponse:
     viewer, at = viewer_of(request), clock.now()
     line, masked, contact_lines = queries.case_with_contacts(viewer, row, at=at)
-    timeline = queries.timeline(viewer, row, at=at)
+    told = queries.told_with(row)
+    timeline = queries.timeline(viewer, row, at=at, told=told.stays.get(row.pk, ()))
     if row.person_id and not timeline.withheld:
         services.note_reading(row, what="timeline", by=viewer, at=at)
     return render(
@@ -112,7 +113,7 @@ def _case_page(request: HttpRequest, row: Any, *, opened: Identity | None = None
             "may_investigate": queries.may_work(viewer, row),
             "may_answer": row.state == "offered" and viewer.may("trace.investigate", row.place.path),
             "other_row": queries.other_row(row),
-            "shared": queries.shared_places(viewer, row, at=at, known=timeline.places),
+            "shared": queries.shared_places(viewer, row, at=at, told=told, known=timeline.places),
             "may_open": bool(row.person_id) and viewer.may_anywhere("vault.open"),
             "shows_investigation": queries.may_see_investigation(viewer, row),
         },
