@@ -179,7 +179,7 @@ def look(accounts: dict[str, object], looks: int) -> None:
     print(f"{'page':<34}{'median ms':>10}{'p95 ms':>9}{'questions':>11}{'kB':>7}")
     for who, pages in PAGES.items():
         client = Client(headers={"accept-language": "zh"})
-        client.force_login(accounts[who], backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(accounts[who])
         own = Grant.objects.get(account=accounts[who]).place
         numbers = {
             "case": list(Case.objects.filter(place__path__startswith=own.path).values_list("pk", flat=True)[:5000]),

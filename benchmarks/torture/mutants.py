@@ -189,6 +189,18 @@ MUTANTS = (
         'if by.actor == "nobody":',
     ),
     Mutant(
+        "a search finds any case",
+        "city/trace/queries/finding.py",
+        "Case.objects.visible_to(viewer).filter(cases)",
+        "Case.objects.filter(cases)",
+    ),
+    Mutant(
+        "a search finds any sample",
+        _LAB,
+        "Sample.objects.visible_to(viewer).filter(barcode",
+        "Sample.objects.filter(barcode",
+    ),
+    Mutant(
         "somebody else's export taken",
         _EXPORTS,
         "Export.objects.filter(account=account), number",

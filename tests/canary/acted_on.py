@@ -62,7 +62,7 @@ def _opens_identity(world: World, who: str, row: Row) -> bool:
     return "vault.open" in held and (known or opened)
 
 
-def _its_owner(_world: World, who: str, row: Row) -> bool:
+def its_owner(_world: World, who: str, row: Row) -> bool:
     return row.owner == who
 
 
@@ -89,7 +89,7 @@ _SHOWN_AGAIN = {
     "POST /api/trace/investigations": "investigation.number",
 }
 POSTS = (
-    post("exports:take", "/exports/take/", "export", _its_owner, export="{n}"),
+    post("exports:take", "/exports/take/", "export", its_owner, export="{n}"),
     post("trace:open", "/trace/open/{n}/", "healthevent", _opens_investigation, **_BECAUSE),
     post(
         "POST /api/trace/investigations",
@@ -159,7 +159,7 @@ POSTS = (
     ),
     post("warn:publish", "/warn/events/{n}/publish/", "healthevent", _PUBLISHES, level="red", **_BECAUSE),
     post("warn:end", "/warn/events/{n}/end/", "healthevent", _PUBLISHES, **_BECAUSE),
-    post("warn:delete_view", "/warn/views/{n}/delete/", "deskview", _its_owner),
+    post("warn:delete_view", "/warn/views/{n}/delete/", "deskview", its_owner),
     post("respond:decide", "/respond/{n}/decide/", "incident", _COMMANDS, level="II", **_BECAUSE),
     post(
         "respond:order_new",
@@ -330,6 +330,7 @@ _CHECKED_BY = {
     "tests/server/test_sign_in.py": ("end_session",),
     "tests/server/test_emergency.py": ("emergency:open",),
     "tests/server/test_exports.py": ("exports:ask",),
+    "tests/server/test_finding.py": ("find:ask", "find:person"),
     "tests/server/test_drill.py": ("drill:start", "drill:pace", "drill:end"),
     "tests/stories/test_first_outbreak.py; in the demo alone": ("demo:advance",),
     "tests/server/test_public.py": ("public:publish",),

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import CharField
 from django.test import Client
-from tests.canary.acted_on import POSTS, Allows, Post
+from tests.canary.acted_on import POSTS, Allows, Post, its_owner
 from tests.canary.fields import FIELDS
 from tests.canary.ground import DISTRICTS, KINDS, NAMES_FROM, PEOPLE_FROM, RANGE, Base, Told, first_of
 from tests.canary.looked_at import ROUTES, Get
@@ -255,7 +255,7 @@ class Crawler:
         return who, post, self._number(draw, who, post.kind)
 
     def _at_the_edge(self, draw: random.Random) -> tuple[str, Post, int] | None:
-        """Somebody who sees a row and may not act on it, though on others of its kind: no earlier door stops them."""
+        """Somebody near a row who may not act on it, though on others of its kind: no earlier door stops them."""
         for _ in range(_EDGES_SOUGHT):
             of_a_rule = _RULES[draw.choice([*_RULES])]  # so that a rule of one address has its turn too
             post = draw.choice(draw.choice((POSTS, of_a_rule)))
@@ -263,8 +263,9 @@ class Crawler:
             edge = []
             for who in self.clients if not post.path.startswith("/api/") else [*self.clients, *self.told.tokens]:
                 allowed = {row.number: post.allows(self.told.world, who, row) for row in rows}
-                seen = [n for n in allowed if not allowed[n] and (post.kind, n, "text") in self.sights[who]]
-                edge += [(who, n) for n in seen] if any(allowed.values()) else []
+                hidden = post.allows is its_owner  # what is one person's is seen by nobody else: its place must not do
+                near = [n for n in allowed if hidden or (post.kind, n, "text") in self.sights[who]]
+                edge += [(who, n) for n in near if not allowed[n]] if any(allowed.values()) else []
             if edge:
                 who, number = draw.choice(edge)
                 return who, post, number

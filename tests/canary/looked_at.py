@@ -29,6 +29,8 @@ def get(name: str, path: str, doors: str, shows: str = "", kind: str = "", *quer
     return Get(name, path, frozenset(doors.split()), frozenset(shows.split()), kind, ("", *queries))
 
 
+_FINDERS = "trace.view lab.view warn.view respond.view"
+_FOUND = "case contact.number sample investigation healthevent incident"
 ROUTES = (
     get("home", "/", "", ""),
     get("health", "/health", "", ""),
@@ -54,6 +56,10 @@ ROUTES = (
         "?page=2",
     ),
     get("administration:rights", "/administration/rights/", "grants.manage", "grant"),
+    get("find:home", "/find/?q={n}", _FINDERS, _FOUND, "case"),
+    get("find:home", "/find/?q=K{n}", _FINDERS, _FOUND, "contact"),
+    get("find:home", "/find/?q=L{n}", _FINDERS, _FOUND, "sample"),
+    get("find:home", "/find/", _FINDERS, _FOUND, "", "?q=x1", "?q=x103", "?q=L10"),
     get("uploads:home", "/uploads/", "sense.submit", ""),
     get(
         "uploads:form",

@@ -75,14 +75,15 @@ def own_things(papers: Papers) -> None:
         )
     else:
         owner = dict(list(owner.items())[:1])  # whoever holds nothing
+    approving = [who for who in owner if "export.approve" in reach(papers.world, who)] or [*owner]
     papers.keep(
         [
             Export(
-                place=papers.district(), account=owner[papers.draw.choice([*owner])], kind=kind, because="x", rows=900,
-                tracks=900, second=True, asked_at=papers.before(5), mark=f"{papers.order * 10 + n:032x}",
-                approved_at=AT if n < 4 else None,
+                place=papers.district(), account=owner[papers.draw.choice([*owner] if n < 4 else approving)], kind=kind,
+                because="x", rows=900, tracks=900, second=True, asked_at=papers.before(5),
+                mark=f"{papers.order * 10 + n:032x}", approved_at=AT if n < 4 else None,
             )
-            for n, kind in enumerate(("contacts", "cases", "stays", "cases", "contacts"))
+            for n, kind in enumerate(("contacts", "cases", "stays", "cases", "contacts", "stays"))
         ],
         about=made_by,
         text="because",

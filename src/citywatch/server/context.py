@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.jurisdiction.types import NOBODY
-from citywatch.server import display, navigation
+from citywatch.server import display, finding, navigation
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
@@ -19,4 +19,5 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "enforced": settings.SIGN_IN_ENFORCED,
         "display": display.of(request),
         "navigation": navigation.for_viewer(viewer),
+        "finds": any(viewer.may_anywhere(ability) for ability in finding.DOORS),
     }

@@ -29,7 +29,7 @@ MENTIONS = (
     Mention("patient-identity", "sense.Photo", "recorded_at"),
     Mention("patient-identity", "lab.Sample", "ordered_at"),
 )
-READS = ("vault.opened", "trace.records_read", "sense.photo_opened")
+READS = ("vault.opened", "vault.sought", "trace.records_read", "sense.photo_opened")
 """The entries by which somebody was shown a named person's identity or whereabouts."""
 
 

@@ -34,6 +34,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("exports/", include("citywatch.server.exports.views")),
     path("emergency/", include("citywatch.server.emergency")),
+    path("find/", include("citywatch.server.finding")),
     path("administration/", include("citywatch.server.administration.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -11,10 +11,13 @@ from citywatch.city.lab.models import Sample
 from citywatch.city.lab.types import LOOSE_KINDS, DayOfResults, LooseEnd, SampleFacts
 from citywatch.city.registry.queries import institutions_under
 from citywatch.mechanisms import clock
+from citywatch.mechanisms.finding import MOST, Found, Sought
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.lifecycle.models import Clock
+
+_BARCODE_BEGINS = 4  # characters: fewer begin too many
 
 
 def sample_facts(*, barcodes: Collection[str] = (), ids: Collection[int] = ()) -> dict[str, SampleFacts]:
@@ -123,6 +126,23 @@ def _facts(rows: Iterable[Sample]) -> list[SampleFacts]:
         )
         for row in rows
     ]
+
+
+def find(viewer: Viewer, sought: Sought) -> list[Found]:
+    """Samples by their barcode, or how it begins."""
+    if len(sought.words) < _BARCODE_BEGINS:
+        return []
+    return _found(Sample.objects.visible_to(viewer).filter(barcode__startswith=sought.words.upper()))
+
+
+def of_person(viewer: Viewer, person_id: int) -> list[Found]:
+    """The samples taken of this person, among those the viewer may see."""
+    return _found(Sample.objects.visible_to(viewer).filter(person_id=person_id))
+
+
+def _found(rows: Any) -> list[Found]:
+    latest = rows.select_related("place").order_by("-ordered_at")[:MOST]
+    return [Found.row("sample", row, row.barcode) for row in latest]
 
 
 def sample(viewer: Viewer, sample_id: int) -> Any:

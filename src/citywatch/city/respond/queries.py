@@ -23,6 +23,7 @@ from citywatch.city.respond.types import (
     Overview,
 )
 from citywatch.mechanisms import clock
+from citywatch.mechanisms.finding import MOST, Found, Sought
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Account, Place
 from citywatch.mechanisms.jurisdiction.types import Viewer
@@ -43,6 +44,13 @@ def incidents(viewer: Viewer) -> list[IncidentFacts]:
     rows = list(_incident_rows(viewer))
     counts = _counts_by_incident(viewer, [row.pk for row in rows])
     return [_incident(row, counts[row.pk], viewer) for row in rows]
+
+
+def find(viewer: Viewer, sought: Sought) -> list[Found]:
+    """Incidents by words of their title."""
+    named = Q(title_zh__icontains=sought.words) | Q(title_en__icontains=sought.words)
+    rows = _incident_rows(viewer).filter(named)[:MOST]
+    return [Found.row("incident", row, Label(row.title_zh, row.title_en)) for row in rows]
 
 
 def incident(viewer: Viewer, incident_id: int) -> IncidentFacts:

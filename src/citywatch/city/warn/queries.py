@@ -32,6 +32,7 @@ from citywatch.city.warn.types import (
 )
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotFound
+from citywatch.mechanisms.finding import MOST, Found, Sought
 from citywatch.mechanisms.journal import reacting
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
@@ -119,6 +120,12 @@ def events(viewer: Viewer, *, page: int = 1) -> tuple[list[EventFacts], int]:
     """A page of all events, newest first, and the number of pages."""
     shown = Paginator(_events(viewer), PER_PAGE).get_page(page)
     return [facts.event_facts(event) for event in shown.object_list], shown.paginator.num_pages
+
+
+def find(viewer: Viewer, sought: Sought) -> list[Found]:
+    """Events by words of their title."""
+    named = Q(title_zh__icontains=sought.words) | Q(title_en__icontains=sought.words)
+    return [Found.row("event", row, facts.label_of(row)) for row in _events(viewer).filter(named)[:MOST]]
 
 
 def event_facts(event_id: int) -> EventFacts:

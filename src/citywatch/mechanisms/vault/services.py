@@ -254,6 +254,24 @@ def find(*, id_number: str) -> int | None:
     )
 
 
+@transaction.atomic
+def sought(id_number: str, *, by: Viewer, purpose: str, place: Place, at: datetime) -> int | None:
+    """The person with this ID number, for whoever might open their identity; that it was asked is an entry at `place`.
+
+    Raises `Refusal` without a purpose. Nobody known, and nobody this viewer's places know, are answered alike.
+    """
+    if not purpose.strip():
+        raise Refusal(
+            "Seeking a person needs a purpose; say what it is for.",
+            zh="按身份证号查找须说明用途；请填写。",
+        )
+    number = find(id_number=id_number)
+    shown = KnownAt.objects.visible_to(by).filter(person_id=number or 0).exists()
+    subject = Person(pk=number) if number else None
+    journal.record("vault.sought", place=place, by=by, at=at, because=purpose, subject=subject, shown=shown)
+    return number if shown else None
+
+
 def says_nothing_new(person_id: int, identity: Identity) -> bool:
     """Whether a statement only repeats what is known of a person, for services that hold the statement already."""
     return identity.known().items() <= unsealed([person_id])[person_id].known().items()

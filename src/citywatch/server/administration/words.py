@@ -19,6 +19,7 @@ ENTRIES: Mapping[str, Label] = {
     "registry.place_added": Label("新增地点", "Place added"),
     "registry.place_changed": Label("变更地点", "Place changed"),
     "vault.opened": Label("查看真实身份", "Identity opened"),
+    "vault.sought": Label("按身份证号查找", "Sought by ID number"),
     "vault.looks_listed": Label("列出查看记录", "Looks at a person listed"),
     "vault.looks_sought": Label("查询查看记录（无此人）", "Looks sought of nobody known"),
     "vault.hold_placed": Label("设置保全", "Legal hold placed"),

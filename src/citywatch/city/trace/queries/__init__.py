@@ -29,6 +29,7 @@ from citywatch.city.trace.queries.contacts import (
     worklist,
 )
 from citywatch.city.trace.queries.curve import curve, still_to_come
+from citywatch.city.trace.queries.finding import find, of_person
 from citywatch.city.trace.queries.investigations import (
     HISTORY,
     Dossier,
@@ -87,6 +88,7 @@ __all__ = [
     "curve",
     "dossier",
     "drawn",
+    "find",
     "find_places",
     "handed_over_by",
     "handed_over_to",
@@ -101,6 +103,7 @@ __all__ = [
     "may_see_investigation",
     "may_see_records",
     "may_work",
+    "of_person",
     "opened",
     "other_row",
     "place_names",

@@ -121,9 +121,11 @@ def _moves(row: WorkedModel, viewer: Viewer) -> tuple[Transition, ...]:
     return tuple(move for move in row.moves_for(viewer) if not is_hand_over(move.name))
 
 
-def worklist(viewer: Viewer, *, kind: str = "", state: str = "") -> Any:
-    """Contacts to be moved, the longest known first; all that are not done unless a state is named."""
+def worklist(viewer: Viewer, *, kind: str = "", state: str = "", number: int | None = None) -> Any:
+    """Contacts to be moved, the longest known first; all that are not done unless a state is named, or one of them."""
     rows = contact_rows(viewer)
+    if number is not None:
+        return rows.filter(pk=number)
     open_states = [one for one in Contact.LIFECYCLE.states if one not in Contact.LIFECYCLE.done]
     rows = rows.filter(state__in=[state] if state else open_states)
     if kind:

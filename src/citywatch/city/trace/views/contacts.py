@@ -13,6 +13,7 @@ from citywatch.city.trace import queries, rules, services
 from citywatch.city.trace.views.asked import PER_PAGE, back, numbers, told
 from citywatch.mechanisms import clock
 from citywatch.mechanisms.errors import Refusal
+from citywatch.mechanisms.finding import Sought
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.services import clock_rule
 
@@ -23,7 +24,8 @@ def contacts(request: HttpRequest) -> HttpResponse:
     """Contacts to be notified and moved, the longest known first."""
     at = clock.now()
     kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
-    rows = queries.worklist(viewer_of(request), kind=kind, state=state)
+    one = Sought.of(request.GET.get("number", "")).numbers("K")
+    rows = queries.worklist(viewer_of(request), kind=kind, state=state, number=one[0] if one else None)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
@@ -35,6 +37,7 @@ def contacts(request: HttpRequest) -> HttpResponse:
             "states": services.CONTACT_STATES.items(),
             "kind": kind,
             "state": state,
+            "one": one,
             "late_contacts": queries.late_contacts(viewer_of(request), at=at),
             "rule": clock_rule("contact-transfer"),
             "waiting": queries.lines(queries.handed_over_to(viewer_of(request)), viewer_of(request), at=at),

@@ -1,0 +1,39 @@
+"""Cases, contacts and investigations by what somebody knows of them."""
+
+from typing import Any
+
+from django.db.models import Q
+
+from citywatch.city.trace.models import Case, Contact
+from citywatch.city.trace.queries.investigations import seen_by
+from citywatch.mechanisms.finding import MOST, Found, Sought
+from citywatch.mechanisms.jurisdiction.types import Viewer
+
+
+def find(viewer: Viewer, sought: Sought) -> list[Found]:
+    """By number, label or barcode; investigations by words of their title."""
+    cases = Q(pk__in=sought.numbers("C")) | Q(sample_barcode=sought.words) | Q(label__iexact=sought.words)
+    named = Q(title_zh__icontains=sought.words) | Q(title_en__icontains=sought.words)
+    opened = seen_by(viewer).filter(named).select_related("place").order_by("state", "-opened_at")
+    return [
+        *_cases(Case.objects.visible_to(viewer).filter(cases)),
+        *_contacts(Contact.objects.visible_to(viewer).filter(pk__in=sought.numbers("K"))),
+        *(Found.row("investigation", row, row.title) for row in opened[:MOST]),
+    ]
+
+
+def of_person(viewer: Viewer, person_id: int) -> list[Found]:
+    """The cases and contacts this person is or was, among those the viewer may see."""
+    return [
+        *_cases(Case.objects.visible_to(viewer).filter(person_id=person_id)),
+        *_contacts(Contact.objects.visible_to(viewer).filter(person_id=person_id)),
+    ]
+
+
+def _cases(rows: Any) -> list[Found]:
+    return [Found.row("case", row, row.title) for row in rows.select_related("place").order_by("-reported_at")[:MOST]]
+
+
+def _contacts(rows: Any) -> list[Found]:
+    found = rows.select_related("place").order_by("-judged_at")[:MOST]
+    return [Found.row("contact", row, row.title) for row in found]
