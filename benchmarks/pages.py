@@ -83,6 +83,7 @@ PAGES = {
         "duty desk": "/warn/",
         "signed orders": "/respond/orders/",
         "quality of reporting": "/sense/coverage/",
+        "a case by its number": "/find/?q=C{case}",
     },
     "duty": {
         "investigations of the city": "/trace/",
@@ -91,6 +92,8 @@ PAGES = {
         "command wall": "/command/",
         "situation": "/situation/",
         "incidents": "/respond/",
+        "words of a title": "/find/?q=Outbreak 29",
+        "a barcode": "/find/?q=BJ20-000777",
     },
 }
 

@@ -102,6 +102,10 @@ class Case(WorkedModel):
                 condition=Q(classification__in=list(rules.CLASSIFICATIONS)), name="case_classification_known"
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["label"], condition=~Q(label=""), name="case_by_label"),
+            models.Index(fields=["sample_barcode"], condition=~Q(sample_barcode=""), name="case_by_barcode"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -12,7 +12,9 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 
 def find(viewer: Viewer, sought: Sought) -> list[Found]:
     """By number, label or barcode; investigations by words of their title."""
-    cases = Q(pk__in=sought.numbers("C")) | Q(sample_barcode=sought.words) | Q(label__iexact=sought.words)
+    # As written and in capitals, and not by UPPER(): an index has to find them among a city's cases.
+    written = {sought.words, sought.words.upper()} - {""}
+    cases = Q(pk__in=sought.numbers("C")) | Q(sample_barcode__in=written) | Q(label__in=written)
     named = Q(title_zh__icontains=sought.words) | Q(title_en__icontains=sought.words)
     opened = seen_by(viewer).filter(named).select_related("place").order_by("state", "-opened_at")
     return [
