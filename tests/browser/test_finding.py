@@ -7,7 +7,7 @@ def test_a_page_is_found_by_keys_alone(enter):
     worker = enter("district")
     page = worker.page
     worker.go("/trace/contacts/")
-    page.keyboard.press("/")
+    page.keyboard.press("f")
     page.wait_for_url("**/find/")
     assert page.evaluate("document.activeElement.id") == "q"
 

@@ -30,7 +30,7 @@ def get(name: str, path: str, doors: str, shows: str = "", kind: str = "", *quer
 
 
 _FINDERS = "trace.view lab.view warn.view respond.view"
-_FOUND = "case contact.number sample investigation healthevent incident"
+_FOUND = "case contact.number sample investigation healthevent incident riskpoint"
 ROUTES = (
     get("home", "/", "", ""),
     get("health", "/health", "", ""),
@@ -59,7 +59,7 @@ ROUTES = (
     get("find:home", "/find/?q={n}", _FINDERS, _FOUND, "case"),
     get("find:home", "/find/?q=K{n}", _FINDERS, _FOUND, "contact"),
     get("find:home", "/find/?q=L{n}", _FINDERS, _FOUND, "sample"),
-    get("find:home", "/find/", _FINDERS, _FOUND, "", "?q=x1", "?q=x103", "?q=L10"),
+    get("find:home", "/find/", _FINDERS, _FOUND, "", "?q=x1", "?q=x103", "?q=L10", "?q=市场"),
     get("uploads:home", "/uploads/", "sense.submit", ""),
     get(
         "uploads:form",

@@ -35,3 +35,12 @@ def test_nobody_is_led_to_another_site(client_as):
     answer = client_as("duty_officer").post(reverse("display"), {"theme": "dark", "next": "//evil.example/"})
 
     assert answer.headers["Location"] == "/"
+
+
+def test_paper_is_light_whatever_the_screen_is_and_says_who_printed_it(client_as, at_noon):
+    client = client_as("duty_officer")
+    client.post(reverse("display"), {"theme": "dark"})
+    page = client.get(reverse("warn:inbox")).content.decode()
+
+    assert 'dark.css" media="screen">' in page
+    assert "打印人：duty_officer（duty_officer），2020-06-11" in page

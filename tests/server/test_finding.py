@@ -7,7 +7,7 @@ from tests.city.reports import id_number
 from tests.conftest import NOON
 
 from citywatch.city.lab.models import Sample
-from citywatch.city.trace.models import Case, Contact, Investigation
+from citywatch.city.trace.models import Case, Contact, Investigation, RiskPoint
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.vault.services import enrol
@@ -37,6 +37,7 @@ def known(city, at_noon):
         place=fengtai, case=case, person=person, kind="close", ground="judgement", judged_at=NOON, first_at=NOON,
         last_at=NOON, visited=market, state="released",
     )  # fmt: skip
+    RiskPoint.objects.create(place=market, investigation=row, published_at=NOON, because="x")
     return {"case": case, "contact": contact, "investigation": row}
 
 
@@ -68,6 +69,7 @@ def test_words_of_a_title_find_it_in_either_language_and_pages_by_their_name(kno
 
     assert there in shown(client, "新发地")
     assert there in shown(client, "xinfadi")
+    assert '<a href="/trace/risk-points/">Xinfadi Wholesale Market</a>' in shown(client, "批发市场")
     assert 'href="/situation/"' in shown(client, "疫情日报")
     assert NOTHING in shown(client, "西城")
 

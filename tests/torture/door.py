@@ -74,7 +74,7 @@ def _fate(fate: str) -> Iterator[None]:
         raise Killed
 
     if fate == "killed before storing":
-        with mock.patch.object(forms_services, "_process", die):
+        with mock.patch.object(forms_services.storing, "store", die):
             yield
     elif fate == "killed while storing":
         with mock.patch.object(forms_services.storing, "store", store_and_die):

@@ -38,6 +38,7 @@ KINDS = {
     "contact": (Label("密切接触者", "Contact"), ""),
     "sample": (Label("标本", "Sample"), "lab:sample"),
     "investigation": (Label("流调", "Investigation"), "trace:investigation"),
+    "risk_point": (Label("风险点位", "Risk point"), ""),
     "event": (Label("事件", "Event"), "warn:event"),
     "incident": (Label("应急响应", "Incident"), "respond:incident"),
 }
@@ -96,9 +97,10 @@ def _page(request: HttpRequest, *, found: list[Found] | None = None, **more: obj
 
 
 def _address(one: Found) -> str:
-    """Where a row is shown: its own page, or a contact's line on the list."""
-    _, page = KINDS[one.kind]
-    return reverse(page, args=[one.number]) if page else f"{reverse('trace:contacts')}?number={one.number}"
+    """Where a row is shown: its own page, or a list."""
+    if one.kind == "contact":
+        return f"{reverse('trace:contacts')}?number={one.number}"
+    return reverse("trace:risk_points") if one.kind == "risk_point" else reverse(KINDS[one.kind][1], args=[one.number])
 
 
 urlpatterns = [

@@ -346,7 +346,10 @@ function drawAll() {
 
 drawAll();
 document.addEventListener("htmx:afterSettle", drawAll);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const kept of drawn.values()) kept.text = "";
-  drawAll();
-});
+// Paper is always light, so a dark page's charts are drawn anew for it, and once more for the screen.
+for (const media of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(media).addEventListener("change", () => {
+    for (const kept of drawn.values()) kept.text = "";
+    drawAll();
+  });
+}
