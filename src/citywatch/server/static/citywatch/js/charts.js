@@ -4,6 +4,8 @@ import * as echarts from "../../npm/echarts/echarts.esm.min.js";
 import { element, source, table, words } from "./words.js";
 
 const drawn = new Map();
+const onPaper = matchMedia("print");
+const PAPER = 720; // px, an A4 page's width: the sheet scales the drawing to what there is
 
 /** The sheet's colours as they apply to one figure, so that the wall and the dark theme need no second palette. */
 function paletteOf(figure) {
@@ -281,7 +283,7 @@ function draw(figure) {
   if (figure.dataset.chart === "chain") canvas.style.height = `${Math.min(900, Math.max(260, given.value.nodes.length * 20))}px`;
   if (figure.dataset.chart === "ranking") canvas.style.height = `${Math.max(90, given.value.names.length * 30 + 44)}px`;
   const chart = echarts.getInstanceByDom(canvas) ?? echarts.init(canvas);
-  chart.resize();
+  chart.resize(onPaper.matches ? { width: PAPER } : {});
   chart.setOption(option, true);
   chart.off("click").on("click", (params) => params.data?.href && location.assign(params.data.href));
   figure.querySelector("details .table-wrap")?.replaceChildren(table(rows));
@@ -295,7 +297,7 @@ function canvasIn(figure) {
   figure.removeAttribute("role"); // the picture is the canvas; as role="img" the figure would hide its own table
   // data-plain: the page itself has a better table beside the picture.
   figure.replaceChildren(canvas, ...("plain" in figure.dataset ? [] : [element("details", {}, element("summary", {}, words.figures), wrap)]));
-  new ResizeObserver(() => echarts.getInstanceByDom(canvas)?.resize()).observe(canvas);
+  new ResizeObserver(() => onPaper.matches || echarts.getInstanceByDom(canvas)?.resize()).observe(canvas);
   return canvas;
 }
 
@@ -347,8 +349,8 @@ function drawAll() {
 drawAll();
 document.addEventListener("htmx:afterSettle", drawAll);
 // Paper is always light, so a dark page's charts are drawn anew for it, and once more for the screen.
-for (const media of ["(prefers-color-scheme: dark)", "print"]) {
-  matchMedia(media).addEventListener("change", () => {
+for (const media of [matchMedia("(prefers-color-scheme: dark)"), onPaper]) {
+  media.addEventListener("change", () => {
     for (const kept of drawn.values()) kept.text = "";
     drawAll();
   });
