@@ -283,7 +283,7 @@ function draw(figure) {
   if (figure.dataset.chart === "chain") canvas.style.height = `${Math.min(900, Math.max(260, given.value.nodes.length * 20))}px`;
   if (figure.dataset.chart === "ranking") canvas.style.height = `${Math.max(90, given.value.names.length * 30 + 44)}px`;
   const chart = echarts.getInstanceByDom(canvas) ?? echarts.init(canvas);
-  chart.resize(onPaper.matches ? { width: PAPER } : {});
+  chart.resize(onPaper.matches ? { width: PAPER, height: chart.getHeight() } : { width: "auto", height: "auto" });
   chart.setOption(option, true);
   chart.off("click").on("click", (params) => params.data?.href && location.assign(params.data.href));
   figure.querySelector("details .table-wrap")?.replaceChildren(table(rows));
