@@ -1,4 +1,4 @@
-"""A page on paper: light, as wide as the sheet, with its charts, without anything to press; and then the screen again."""
+"""A page on paper: light, as wide as the sheet, with its charts and nothing to press; then the screen again."""
 
 CANVAS = "(() => { const box = document.querySelector('.chart canvas'); return [box.width, box.clientHeight]; })()"
 PRESSED = "[...document.querySelectorAll('form, .bar, main .button')].filter((one) => one.offsetParent).length"
