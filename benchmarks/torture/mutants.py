@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -22,12 +23,20 @@ _COPIED = ("src", "tests", "scripts", "benchmarks", "pyproject.toml")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """What goes wrong in words, and the edit: the first `old` in a file of the house becomes `new`."""
+    """What goes wrong in words, and the edit: the first `old` in a file of the house becomes `new`.
+
+    `behind` is a second edit of the same form, where one wall stands behind another and either alone would hold.
+    """
 
     name: str
     file: str
     old: str
     new: str
+    behind: tuple[str, str, str] | None = None
+
+    @property
+    def edits(self) -> list[tuple[str, str, str]]:
+        return [(self.file, self.old, self.new), *([self.behind] if self.behind else [])]
 
 
 _SCOPE, _RIGHTS = "mechanisms/jurisdiction/models.py", "mechanisms/jurisdiction/services.py"
@@ -205,6 +214,11 @@ MUTANTS = (
         _EXPORTS,
         "Export.objects.filter(account=account), number",
         "Export.objects.all(), number",
+        (
+            "server/exports/views.py",
+            "Export.objects.filter(pk=_number(request), account=account)",
+            "Export.objects.filter(pk=_number(request))",
+        ),
     ),
 )
 
@@ -237,26 +251,35 @@ def _copy(source: Path, target: Path) -> None:
 
 def _tried(one: Mutant, copy: Path, worlds: int) -> str:
     """Break the copy, walk it, mend it; what came of it."""
-    file = copy / "src" / "citywatch" / one.file
-    sound = file.read_text()
-    if one.old not in sound:
-        return f"no longer fits {one.file}; write it anew"
-    file.write_text(sound.replace(one.old, one.new, 1))
+    sound: dict[Path, str] = {}
+    for name, old, _ in one.edits:
+        file = copy / "src" / "citywatch" / name
+        sound[file] = file.read_text()
+        if old not in sound[file]:
+            return f"no longer fits {name}; write it anew"
+    for name, old, new in one.edits:
+        file = copy / "src" / "citywatch" / name
+        file.write_text(sound[file].replace(old, new, 1))
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     walk, laid = copy / "benchmarks" / "torture" / "leaks.py", copy / "laid.sqlite3"
-    compiled = Path(cache_from_source(str(file)))
-    compiled.unlink(missing_ok=True)
+    _forget_compiled(sound)
     command = [sys.executable, str(walk), str(worlds), "sqlite", "1", "1", str(laid)]
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=copy)
     finally:
-        file.write_text(sound)
-        compiled.unlink(missing_ok=True)
+        for file, text in sound.items():
+            file.write_text(text)
+        _forget_compiled(sound)
     lines = done.stdout.splitlines()
     if done.returncode == 1 and lines and "leaks: " in lines[-1]:
         after = lines[-1].split(": ", 1)[1].split(",")[0]
         return f"caught in {after} by {lines[0][:160]}"
     return "not caught" if done.returncode == 0 else f"broke off: {done.stderr.strip().splitlines()[-1:]}"
+
+
+def _forget_compiled(files: Iterable[Path]) -> None:
+    for file in files:
+        Path(cache_from_source(str(file))).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
