@@ -20,7 +20,7 @@ FULL = {
     "power.py": 500,
     "schema.py": 10_000,
     "leaks.py": 10_000,
-    "mutants.py": 120,
+    "mutants.py": 200,
 }
 ON_BOTH = {"sequences.py", "kill.py", "schema.py", "leaks.py"}
 FEWEST = {"mutants.py": 40}
