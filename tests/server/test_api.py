@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -430,10 +430,22 @@ def test_odd_headers_are_refused_in_a_sentence(key, city_clock):
 
     assert "Idempotency-Key" in system.post(door, message(symptom(1)), 422)["detail"]
     assert system.post(door, message(symptom(1)), 422, **{"Idempotency-Key": "k" * 121})["detail"]
-    odd = {"Idempotency-Key": "k", "Sent-At": "yesterday"}
-    assert "Sent-At" in system.post(door, message(symptom(1)), 422, **odd)["detail"]
+    for odd in ("yesterday", "2020-06-11T08:30", "1266-09-22T11:13:34-20:00", "0001-01-01T00:00:00+08:00"):
+        headers = {"Idempotency-Key": "k", "Sent-At": odd}
+        assert "Sent-At" in system.post(door, message(symptom(1)), 422, **headers)["detail"], odd
     assert not Receipt.objects.exists()
     assert not Submission.objects.exists()
+
+
+def test_an_offset_that_python_reads_and_postgresql_does_not_is_stored_as_the_instant_it_is(key, city_clock, client_as):
+    system = key(SITE, "sense.submit")
+    headers = {"Idempotency-Key": "k", "Sent-At": "2020-06-10T08:00:00-20:00"}
+    system.post("/forms/symptom-registration/batches", message(symptom(1)), 201, **headers)
+
+    assert Receipt.objects.get().sent_at == datetime(2020, 6, 11, 4, 0, tzinfo=UTC)
+    odd = "2020-06-09T08:00:00-20:00"
+    assert client_as("commander").get("/situation/", {"as_of": odd}).status_code == 200
+    assert client_as("commander").get("/api/report/situation", {"as_of": odd}).status_code == 200
 
 
 def test_no_page_breaks_on_a_zero_character(client_as, city_clock):

@@ -14,6 +14,8 @@ from django.conf import settings
 from citywatch.mechanisms.errors import Refusal
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Moments of people's lives lie between: a limit added to a far one would overflow."""
 _FRESH_SECONDS = 0.5  # another process may move the clock, so the cached offset is short-lived
 _cached: tuple[float, timedelta] | None = None
 
@@ -45,6 +47,25 @@ def day_of(instant: datetime) -> date:
 def start_of(day: date) -> datetime:
     """The UTC instant at which a Shanghai day begins."""
     return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def moment_of(text: str) -> datetime | None:
+    """An instant that somebody outside wrote as ISO 8601, as UTC; city time where it names no offset.
+
+    None if it is none, or far from people's lives. Put into UTC at once: Python reads offsets of up to 24 hours, and
+    PostgreSQL breaks on those beyond 16.
+
+    >>> moment_of("2020-06-11T08:30+08:00") == moment_of("2020-06-11T08:30")
+    True
+    >>> moment_of("0001-01-01T00:00"), moment_of("tomorrow")
+    (None, None)
+    """
+    try:
+        told = datetime.fromisoformat(text)
+        told = (told if told.tzinfo else told.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return told if FIRST_YEAR <= told.year <= LAST_YEAR else None
 
 
 def set_to(moment: datetime) -> None:

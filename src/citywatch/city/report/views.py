@@ -80,14 +80,12 @@ def _as_of(request: HttpRequest) -> datetime:
     text = request.GET.get("as_of", "")
     if not text:
         return clock.now()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    moment = clock.moment_of(text)
+    if moment is None:
         raise Refusal(
             f"{text!r} is no moment; write it as 2020-06-11T15:00.",
             zh=f"“{text}”不是有效时间；请写成2020-06-11T15:00。",
-        ) from None
-    moment = moment.replace(tzinfo=clock.SHANGHAI) if moment.tzinfo is None else moment
+        )
     if moment > clock.now():
         raise Refusal("That moment has not come yet; choose an earlier one.", zh="所选时间尚未到来；请选择更早的时间。")
     return moment

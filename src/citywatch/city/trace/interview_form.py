@@ -12,7 +12,7 @@ from django.http import QueryDict
 from citywatch.city.trace import queries, rules
 from citywatch.city.trace.types import ContactTold, CoreTold, StayTold
 from citywatch.city.trace.whereabouts import full_name
-from citywatch.mechanisms.clock import SHANGHAI, start_of
+from citywatch.mechanisms.clock import SHANGHAI, moment_of, start_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.forms import identifiers
 from citywatch.mechanisms.labels import Label
@@ -225,7 +225,7 @@ def hours_of(first: str, last: str, *, day: date) -> tuple[datetime, datetime]:
 
 def _when(text: str, today: date) -> tuple[datetime, datetime] | None:
     """The first and last instant that a moment, or a day, may mean."""
-    exact = _moment(text)
+    exact = moment_of(text)
     if exact is not None and len(text) > 10:
         return exact, exact
     day, _, hour = text.strip().replace("T", " ").partition(" ")
@@ -296,12 +296,4 @@ def _instant(text: str, day: str, today: date) -> datetime | None:
     found, at = day_told(day, today=today), _clock(text)
     if found is not None and at is not None:
         return start_of(found) + at
-    return _moment(text) if len(text) > 10 else None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
+    return moment_of(text) if len(text) > 10 else None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -10,13 +10,14 @@ from django.utils.datastructures import MultiValueDict
 from ninja.parser import Parser
 from pydantic import AfterValidator, Field
 
+from citywatch.mechanisms.clock import FIRST_YEAR, LAST_YEAR
 from citywatch.mechanisms.errors import Refusal
 
 
 def _within_reach(moment: datetime) -> datetime:
-    if not 1900 <= moment.year < 2200:
-        raise ValueError("must lie between 1900 and 2199")
-    return moment
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    return moment.astimezone(UTC) if moment.tzinfo else moment  # PostgreSQL breaks on offsets beyond 16 hours
 
 
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]

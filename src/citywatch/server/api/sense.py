@@ -1,5 +1,6 @@
 """The API of reporting: batches of any form, the visit feed, coverage, and what became of a submission."""
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from citywatch.server.api.reading import Day, RowId
 
 router = Router(tags=["reporting"])
 _LONGEST_KEY = 120
+_HAS_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _JSON_TYPES: dict[str, dict[str, Any]] = {
     "count": {"type": "string", "pattern": "^[0-9]+$"},
     "number": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
@@ -388,11 +390,8 @@ def _sent_at(request: HttpRequest, now: datetime) -> datetime:
     text = request.headers.get("Sent-At", "").strip()
     if not text:
         return now
-    try:
-        sent = datetime.fromisoformat(text)
-    except ValueError:
-        sent = None
-    if sent is None or sent.tzinfo is None:
+    sent = clock.moment_of(text) if _HAS_OFFSET.search(text) else None
+    if sent is None:
         raise Refusal(
             f"The header Sent-At is {text!r}; write it as 2020-06-11T08:30:00+08:00.",
             zh="请求头 Sent-At 须写成 2020-06-11T08:30:00+08:00。",

@@ -9,7 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from citywatch.city.registry.access import viewer_of
 from citywatch.mechanisms import clock
-from citywatch.mechanisms.clock import SHANGHAI
+from citywatch.mechanisms.clock import moment_of
 from citywatch.mechanisms.errors import Refusal
 from citywatch.mechanisms.jurisdiction.types import Viewer
 
@@ -63,10 +63,9 @@ def numbers(values: list[str]) -> list[int]:
 
 def moment(request: HttpRequest, name: str) -> datetime:
     """A moment as a browser's field sends it, in the city's time."""
-    try:
-        told = datetime.fromisoformat(request.POST.get(name, ""))
-    except ValueError:
+    told = moment_of(request.POST.get(name, ""))
+    if told is None:
         raise Refusal(
             "This is not a time; write it as 2020-06-11 09:30.", zh="时间无法识别，请按 2020-06-11 09:30 填写。"
-        ) from None
-    return told if told.tzinfo else told.replace(tzinfo=SHANGHAI)
+        )
+    return told
