@@ -24,9 +24,8 @@ def test_an_id_number_typed_into_the_box_goes_to_the_form_with_a_purpose_and_int
     worker.go("/find/")
     page.fill("#q", "11010519491231002X")
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
 
-    assert page.input_value("#id_number") == "11010519491231002X"
+    page.locator("#id_number[value='11010519491231002X']").wait_for()
     assert page.evaluate("document.activeElement.id") == "purpose"
     assert "1101" not in page.url
     page.keyboard.type("家属来电询问")
