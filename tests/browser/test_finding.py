@@ -9,7 +9,7 @@ def test_a_page_is_found_by_keys_alone(enter):
     worker.go("/trace/contacts/")
     page.keyboard.press("f")
     page.wait_for_url("**/find/")
-    assert page.evaluate("document.activeElement.id") == "q"
+    page.locator("#q:focus").wait_for()
 
     page.keyboard.type("流调溯源")
     page.keyboard.press("Enter")
@@ -26,7 +26,7 @@ def test_an_id_number_typed_into_the_box_goes_to_the_form_with_a_purpose_and_int
     page.keyboard.press("Enter")
 
     page.locator("#id_number[value='11010519491231002X']").wait_for()
-    assert page.evaluate("document.activeElement.id") == "purpose"
+    page.locator("#purpose:focus").wait_for()
     assert "1101" not in page.url
     page.keyboard.type("家属来电询问")
     page.keyboard.press("Enter")
