@@ -20,6 +20,7 @@ WITHOUT_A_PLACE = {
     "lifecycle.CityClock": "one number",
     "vault.Person": "a pseudonym; where they are known is in KnownAt",
     "vault.SealedIdentity": "ciphertext, opened through KnownAt alone",
+    "vault.Pseudonym": "codes of those who left in lists; led back by a search on record alone",
     "vault.BlindIndex": "keyed hashes, asked by services alone",
     "registry.Holiday": "the calendar",
     "signin.Attempt": "tries at the door, told by keyed hashes",

@@ -25,7 +25,7 @@ def test_an_id_number_typed_into_the_box_goes_to_the_form_with_a_purpose_and_int
     page.fill("#q", "11010519491231002X")
     page.keyboard.press("Enter")
 
-    page.locator("#id_number[value='11010519491231002X']").wait_for()
+    page.locator("#person[value='11010519491231002X']").wait_for()
     page.locator("#purpose:focus").wait_for()
     assert "1101" not in page.url
     page.keyboard.type("家属来电询问")

@@ -63,6 +63,10 @@ FIELDS: dict[str, dict[str, str]] = {
         "inside": "id kind person",
         "never": "blind name_blind",
     },
+    "vault.Pseudonym": {
+        "inside": "id purpose subject_kind subject_id",
+        "row": "code",
+    },
     "vault.KnownAt": {
         "inside": "id place person relation",
     },
@@ -72,7 +76,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "text": "because ordered_by",
     },
     "vault.Export": {
-        "row": "id place account kind rows tracks second asked_at approved_by approved_at taken_at",
+        "row": "id place account kind purpose rows tracks second asked_at approved_by approved_at taken_at",
         "text": "because",
         "never": "mark",
     },

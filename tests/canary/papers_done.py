@@ -82,6 +82,7 @@ def own_things(papers: Papers) -> None:
                 place=papers.district(), account=owner[papers.draw.choice([*owner] if n < 4 else approving)], kind=kind,
                 because="x", rows=900, tracks=900, second=True, asked_at=papers.before(5),
                 mark=f"{papers.order * 10 + n:032x}", approved_at=AT if n < 4 else None,
+                purpose=("response", "research")[n // 3],
             )
             for n, kind in enumerate(("contacts", "cases", "stays", "cases", "contacts", "stays"))
         ],

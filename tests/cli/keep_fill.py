@@ -14,6 +14,7 @@ from citywatch.mechanisms.journal import export
 from citywatch.mechanisms.jurisdiction.models import Place
 from citywatch.mechanisms.jurisdiction.services import machine
 from citywatch.mechanisms.vault.models import BlindIndex, Person, SealedIdentity
+from citywatch.mechanisms.vault.pseudonyms import PERSON, PURPOSES, codes_for
 
 PHONE = "13987654321"
 
@@ -39,6 +40,7 @@ def main():
     first = Person.objects.order_by("pk").first()
     hidden = [bytes(first.wrapped_key), *(bytes(one.sealed) for one in SealedIdentity.objects.filter(person=first))]
     hidden += [one.blind.encode() for one in BlindIndex.objects.filter(person=first)]
+    hidden.append(codes_for([(PERSON, first.pk)], purpose=PURPOSES["research"])[PERSON, first.pk].encode())
     plain = [PHONE.encode(), id_number(1).encode()]
     told = {"person": first.pk, "hidden": [one.hex() for one in hidden], "plain": [one.hex() for one in plain]}
     print(json.dumps(told))  # noqa: T201

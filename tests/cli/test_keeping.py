@@ -161,4 +161,4 @@ def test_a_purged_person_is_in_no_byte_of_the_installation_and_nobody_else_is_mi
     told = json.loads(paper.read_text())
     assert certificate.holds(told)
     assert (told["looked_for"] >= len(filled.hidden), told["found"]) == (True, 0)
-    assert set(told["rows"]) == {"vault_sealedidentity", "vault_blindindex"}
+    assert set(told["rows"]) == {"vault_sealedidentity", "vault_blindindex", "vault_pseudonym"}

@@ -16,11 +16,14 @@ from citywatch.mechanisms import clock
 from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import Place, Role
 from citywatch.mechanisms.vault import exporting
-from citywatch.mechanisms.vault.models import Export
+from citywatch.mechanisms.vault.forgetting import back_to_number, forget
+from citywatch.mechanisms.vault.models import Export, Pseudonym
+from citywatch.mechanisms.vault.pseudonyms import PERSON, PURPOSES, as_code, codes_for
 from citywatch.mechanisms.vault.services import enrol
 from citywatch.mechanisms.vault.types import Identity
 from citywatch.server.exports.sheets import KINDS
 
+RESPONSE, RESEARCH = PURPOSES["response"], PURPOSES["research"]
 HOUSE = Path(citywatch.__file__).parent
 WRITES_TABLES = {
     "server/exports/views.py": "the door itself",
@@ -56,8 +59,8 @@ def met(city, at_noon):
     return make
 
 
-def ask(client, because="转运车辆调度", kind="contacts"):
-    return client.post("/exports/ask/", {"kind": kind, "because": because})
+def ask(client, because="转运车辆调度", kind="contacts", purpose="response"):
+    return client.post("/exports/ask/", {"kind": kind, "because": because, "purpose": purpose})
 
 
 def take(client, made):
@@ -79,10 +82,11 @@ def test_a_short_list_leaves_masked_with_a_mark_everybody_sees_and_one_nobody_do
 
     assert "no-store" in answer["Cache-Control"]
     assert len(rows) == 50
-    assert "小" not in "".join(row[1] for row in rows)
-    assert all(row[1] == "鄢**" or row[1] == "鄢***" for row in rows)
+    assert "小" not in "".join(row[2] for row in rows)
+    assert all(row[2] == "鄢**" or row[2] == "鄢***" for row in rows)
     assert all(row[-1].startswith(f"investigator #{made.pk} ") for row in rows)
-    assert whose([row[:-1] for row in rows], {**exporting.marks("contacts"), 0: "0" * 32}, column=7) == made.pk
+    marks = {**exporting.marks("contacts", RESPONSE), 0: "0" * 32}
+    assert whose([row[:-1] for row in rows], marks, column=8) == made.pk
     assert take(client, made).status_code == 422, "once"
     taken = Entry.objects.get(kind="export.taken")
     assert (taken.body["rows"], taken.body["tracks"], taken.because) == (50, 50, "转运车辆调度")
@@ -146,8 +150,8 @@ def test_the_line_list_names_nobody_and_holds_what_an_epidemic_curve_needs(ill, 
     header, *rows = rows_of(take(client, Export.objects.get()))
 
     assert len(rows) == 3
-    assert "小" not in "".join(row[1] for row in rows)
-    assert all(row[1].startswith("邬**") for row in rows)
+    assert "小" not in "".join(row[2] for row in rows)
+    assert all(row[2].startswith("邬**") for row in rows)
     told = dict(zip(header, rows[0], strict=True))
     assert (told["性别"], told["年龄"], told["发病日期"], told["诊断分类"]) == ("女", "31", "2020-06-11", "确诊病例")
     assert Export.objects.get().tracks == 0
@@ -164,6 +168,79 @@ def test_every_stay_is_a_track_and_the_fifty_first_needs_a_second_person(ill, cl
     ill(51 - 50)
     ask(client, kind="stays")
     assert Export.objects.order_by("-pk")[0].second
+
+
+def taken(client, kind, purpose):
+    """The rows of a list taken for a purpose, each by its headings."""
+    assert ask(client, kind=kind, purpose=purpose).status_code == 302
+    header, *rows = rows_of(take(client, Export.objects.order_by("-pk")[0]))
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def test_lists_for_one_purpose_can_be_laid_side_by_side_and_those_for_two_cannot(ill, client_as):
+    ill(3)
+    client = client_as("investigator")
+    research, later = taken(client, "cases", "research"), taken(client, "stays", "research")
+    analysis = taken(client, "cases", "analysis")
+
+    assert len({row["代号"] for row in research}) == 3
+    assert {row["代号"] for row in research} == {row["代号"] for row in later}
+    assert {row["代号"] for row in research}.isdisjoint(row["代号"] for row in analysis)
+    assert taken(client, "cases", "authority")[0].keys() >= {"代号", "病例", "姓名（脱敏）"}
+
+
+def test_a_de_identified_list_holds_no_number_no_name_no_minute_and_no_year_of_age(ill, met, client_as):
+    ill(2)
+    met(2)
+    client = client_as("investigator")
+    cases, stays, contacts = (taken(client, kind, "research") for kind in ("cases", "stays", "contacts"))
+
+    for number, row in enumerate([*cases, *stays, *contacts]):
+        told = " ".join(text for heading, text in row.items() if heading != "导出标识")
+        assert "*" not in told, number
+        assert not any(case.title in told for case in Case.objects.all()), told
+        assert ":" not in told, told
+        assert not {"编号", "姓名（脱敏）", "所属调查"} & row.keys()
+    assert {row["年龄"] for row in cases} == {"30–34", ""}
+    assert cases[0]["报告时间"] == stays[0]["到达"] == "2020-06-11"
+    nameless = ("trace.case", Case.objects.get(person=None).pk)
+    assert {row["病例"] for row in contacts} == {codes_for([nameless], purpose=RESEARCH)[nameless]}
+
+
+def test_a_purpose_nobody_knows_is_refused_and_nothing_is_asked(ill, client_as):
+    ill(1)
+    for wrong in ("", "curiosity"):
+        assert ask(client_as("investigator"), kind="cases", purpose=wrong).status_code == 422
+    assert not Export.objects.exists()
+
+
+def test_a_code_leads_back_on_record_and_to_nobody_once_forgotten(ill, client_as):
+    ill(2)
+    client = client_as("investigator")
+    code = taken(client, "cases", "research")[0]["代号"]
+    case = Case.objects.get(person=Pseudonym.objects.get(code=code).subject_id)
+    typed = {"person": code.lower().replace("-", " ").replace("0", "o"), "purpose": "研究者发现异常"}
+
+    assert as_code(typed["person"]) == code
+    assert case.title in client.post("/find/person/", typed).content.decode()
+    assert Entry.objects.get(kind="vault.sought").subject_id == case.person_id
+    assert case.title not in client_as("investigator_xicheng").post("/find/person/", typed).content.decode()
+    assert f'value="{code}" required' in client.post("/find/ask/", {"q": code}).content.decode(), "into no address"
+    assert client.post("/find/person/", {"person": "7K3M-9XQU", "purpose": "x"}).status_code == 422
+
+    other = Case.objects.exclude(pk=case.pk).get()
+    assert (forget([case.person_id]).codes, back_to_number([other.person_id]).codes) == (1, 1)
+    assert case.title not in client.post("/find/person/", typed).content.decode()
+    assert not Pseudonym.objects.exists()
+
+
+def test_a_code_drawn_twice_is_drawn_again(db, monkeypatch):
+    drawn = iter(["A" * 12, "A" * 12, "B" * 12, "C" * 12])
+    monkeypatch.setattr("citywatch.mechanisms.vault.pseudonyms._drawn", lambda: next(drawn))
+    first = codes_for([(PERSON, 1)], purpose=RESEARCH)
+    both = codes_for([(PERSON, 1), (PERSON, 2)], purpose=RESEARCH)
+
+    assert (first[PERSON, 1], both[PERSON, 1], both[PERSON, 2]) == ("A" * 12, "A" * 12, "B" * 12)
 
 
 def test_a_case_opened_in_an_emergency_is_read_and_not_taken(ill, client_as):

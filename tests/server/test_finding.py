@@ -47,7 +47,7 @@ def shown(client, words):
 
 def person(client, number, purpose="Called in by the family"):
     return told(
-        client.post("/find/person/", {"id_number": number, "purpose": purpose}, headers={"accept-language": "en"})
+        client.post("/find/person/", {"person": number, "purpose": purpose}, headers={"accept-language": "en"})
     )
 
 
@@ -127,8 +127,8 @@ def test_a_person_is_sought_with_a_purpose_a_right_number_and_the_right_to_open_
     client = client_as("investigator")
 
     assert "needs a purpose" in person(client, THEIRS, purpose=" ")
-    assert "not a resident ID number" in person(client, THEIRS[:-1] + ("0" if THEIRS[-1] != "0" else "1"))
-    assert client_as("duty_officer").post("/find/person/", {"id_number": THEIRS, "purpose": "x"}).status_code == 403
+    assert "neither a resident ID number" in person(client, THEIRS[:-1] + ("0" if THEIRS[-1] != "0" else "1"))
+    assert client_as("duty_officer").post("/find/person/", {"person": THEIRS, "purpose": "x"}).status_code == 403
     assert "does not look people up" in shown(client_as("duty_officer"), THEIRS)
     assert client_as("sentinel_nurse").get("/find/").status_code == 403
     assert not Entry.objects.filter(kind="vault.sought").exists()

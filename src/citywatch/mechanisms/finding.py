@@ -6,6 +6,7 @@ from typing import Any
 
 from citywatch.mechanisms.forms.identifiers import tidy
 from citywatch.mechanisms.labels import Label
+from citywatch.mechanisms.vault.pseudonyms import as_code
 
 MOST = 20
 """Of each kind: whoever sees more has to say more precisely what they seek."""
@@ -39,8 +40,11 @@ class Sought:
 
     @property
     def is_a_person(self) -> bool:
-        """Whether it is an ID number: those are sought with a purpose and on record, and never stand in an address."""
-        return bool(_DOCUMENT.fullmatch(tidy(self.words)))
+        """Whether it is an ID number or somebody's code outside, written with its dashes (a barcode has none).
+
+        Those are sought with a purpose and on record, and never stand in an address.
+        """
+        return bool(_DOCUMENT.fullmatch(tidy(self.words)) or ("-" in self.words and as_code(self.words)))
 
     def numbers(self, letter: str) -> list[int]:
         """The row whose pages call it by this letter and the number, if that can be meant."""

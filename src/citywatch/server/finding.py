@@ -1,7 +1,8 @@
 """One box for what somebody has in hand: a case's number, a tube's barcode, words of a title, a person's ID number.
 
-Only what the asker's lists hold is found, and hidden and absent are answered alike. An ID number finds rows for those
-who might open the identity, with a purpose and on record; it is sent in a form and never stands in an address.
+Only what the asker's lists hold is found, and hidden and absent are answered alike. An ID number, or the code a person
+bears in a list that left, finds rows for those who might open the identity, with a purpose and on record; it is sent in
+a form and never stands in an address.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from citywatch.mechanisms.forms.identifiers import is_resident_number, tidy
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.vault import services as vault
+from citywatch.mechanisms.vault.pseudonyms import as_code
 from citywatch.server import navigation
 
 app_name = "find"
@@ -51,7 +53,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What the words of the address find; without any, the box."""
     sought = Sought.of(request.GET.get("q", "")[:100])
     if sought.is_a_person:
-        return _page(request, id_number=tidy(sought.words))
+        return _page(request, person=sought.words)
     found = [one for find in FINDERS for one in find(viewer_of(request), sought)] if sought.is_enough else None
     return _page(request, sought=sought, found=found, pages=_pages(request, sought) if found is not None else [])
 
@@ -60,10 +62,10 @@ def home(request: HttpRequest) -> HttpResponse:
 @never_cache
 @signed_in(*DOORS)
 def ask(request: HttpRequest) -> HttpResponse:
-    """Words go into the address, to be shared and gone back to; an ID number goes back into the form for people."""
+    """Words go into the address, to be shared and gone back to; what names a person goes back into its own form."""
     sought = Sought.of(request.POST.get("q", "")[:100])
     if sought.is_a_person:
-        return _page(request, id_number=tidy(sought.words))
+        return _page(request, person=sought.words)
     return redirect(f"{reverse('find:home')}?{urlencode({'q': sought.words})}")
 
 
@@ -71,15 +73,17 @@ def ask(request: HttpRequest) -> HttpResponse:
 @never_cache
 @signed_in(IDENTITY)
 def person(request: HttpRequest) -> HttpResponse:
-    """The rows of the person with this ID number among those the asker may see; that it was asked is on record."""
-    number, purpose = tidy(request.POST.get("id_number", "")[:40]), request.POST.get("purpose", "")[:200]
-    if not is_resident_number(number):
+    """The rows of the person behind an ID number, or a code of a list that left; that it was asked is on record."""
+    typed, purpose = request.POST.get("person", "")[:40], request.POST.get("purpose", "")[:200]
+    number, code = tidy(typed), as_code(typed)
+    if not (code or is_resident_number(number)):
         raise Refusal(
-            "This is not a resident ID number: 18 characters, and the last must fit the others. Check what was typed.",
-            zh="身份证号有误：应为18位且校验码正确；请核对。",
+            "This is neither a resident ID number (18 characters, the last must fit the others) nor the code of a list "
+            "(three times four letters and digits). Check what was typed.",
+            zh="既不是有效的身份证号（18位且校验码正确），也不是导出清单中的代号（三组各四位）；请核对。",
         )
     viewer = viewer_of(request)
-    known = vault.sought(number, by=viewer, purpose=purpose, place=city_place(), at=clock.now())
+    known = vault.sought(id_number=number, code=code, by=viewer, purpose=purpose, place=city_place(), at=clock.now())
     found = [one for of_person in OF_PERSON for one in of_person(viewer, known or 0)]
     return _page(request, found=found, purpose=purpose)
 

@@ -25,7 +25,8 @@ from citywatch.mechanisms.retention.rules import keeps
 from citywatch.mechanisms.vault import services as vault
 from citywatch.mechanisms.vault.forgetting import Forgotten, back_to_number, forget, in_parts
 from citywatch.mechanisms.vault.holds import held_people
-from citywatch.mechanisms.vault.models import BlindIndex, Person, SealedIdentity
+from citywatch.mechanisms.vault.models import BlindIndex, Person, Pseudonym, SealedIdentity
+from citywatch.mechanisms.vault.pseudonyms import PERSON
 from citywatch.mechanisms.vault.types import Identity
 
 MOST_CANARIES = 200
@@ -214,6 +215,8 @@ def _canaries(plan: Plan, told: Sequence[Identity]) -> Iterator[bytes]:
             yield bytes(wrapped)
     gone = BlindIndex.objects.filter(person__in=[pk for pk in people if pk in plan.whole])
     yield from (mark.encode() for mark in gone.values_list("blind", flat=True))
+    codes = Pseudonym.objects.filter(subject_kind=PERSON, subject_id__in=people)
+    yield from (code.encode() for code in codes.values_list("code", flat=True))
     sent = Receipt.objects.filter(pk__in=sorted(plan.messages)[:50]).values_list("sealed", flat=True)
     rows = QuarantinedRow.objects.filter(pk__in=sorted(plan.rows)[:50]).values_list("sealed", flat=True)
     yield from (bytes(sealed)[:_PREFIX] for sealed in chain(sent, rows))
@@ -231,7 +234,11 @@ def _counts() -> dict[str, int]:
 
 def _refuse_collateral(before: Mapping[str, int], after: Mapping[str, int], gone: Forgotten) -> None:
     """A row that went and was not meant to undoes the whole purge."""
-    meant = {SealedIdentity._meta.db_table: gone.identities, BlindIndex._meta.db_table: gone.indexes}
+    meant = {
+        SealedIdentity._meta.db_table: gone.identities,
+        BlindIndex._meta.db_table: gone.indexes,
+        Pseudonym._meta.db_table: gone.codes,
+    }
     wrong = [table for table in before if before[table] - after[table] != meant.get(table, 0)]
     if wrong and connection.vendor == "sqlite":  # there nobody else writes meanwhile
         raise RuntimeError(f"The purge would have changed {', '.join(wrong)}, which it must not; nothing was changed.")

@@ -16,6 +16,7 @@ from citywatch.mechanisms.journal.models import Entry
 from citywatch.mechanisms.jurisdiction.models import NOTHING_HERE, NOTHING_HERE_ZH, Account, Place, must
 from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.vault.models import Export
+from citywatch.mechanisms.vault.pseudonyms import Purpose, purpose_of
 
 TAKE, APPROVE = "export.take", "export.approve"
 MOST_TRACKS, MOST_ROWS = 50, 500
@@ -38,20 +39,23 @@ class Size:
 
 
 @transaction.atomic
-def ask(kind: str, size: Size, *, account: Account, place: Place, by: Viewer, at: datetime, because: str) -> Export:
-    """Ask to take rows out; below the limits they may be taken at once."""
+def ask(
+    kind: str, size: Size, *, purpose: str, account: Account, place: Place, by: Viewer, at: datetime, because: str
+) -> Export:
+    """Ask to take rows out for one of the purposes; below the limits they may be taken at once."""
     must(by, TAKE, place)
+    purpose_of(purpose)
     if len(because.strip()) < _SHORTEST_REASON:
         raise Refusal("Say what the list is for; the record keeps it.", zh="请说明导出用途，将留存记录。")
     if not size.rows:
         raise Refusal("There is nothing to export here.", zh="没有可导出的内容。")
     made = Export.objects.create(
-        account=account, place=place, kind=kind, because=because, rows=size.rows, tracks=size.tracks,
+        account=account, place=place, kind=kind, purpose=purpose, because=because, rows=size.rows, tracks=size.tracks,
         second=size.needs_second, asked_at=at, mark=secrets.token_hex(16),
     )  # fmt: skip
     journal.record(
-        "export.asked", place=place, by=by, at=at, because=because, subject=made, what=kind, rows=size.rows,
-        tracks=size.tracks, second=made.second,
+        "export.asked", place=place, by=by, at=at, because=because, subject=made, what=kind, purpose=purpose,
+        rows=size.rows, tracks=size.tracks, second=made.second,
     )  # fmt: skip
     return made
 
@@ -88,7 +92,7 @@ def take(number: int, size: Size, *, account: Account, by: Viewer, at: datetime)
     made.save(update_fields=["taken_at"])
     journal.record(
         "export.taken", place=made.place, by=by, at=at, because=made.because, subject=made, what=made.kind,
-        rows=size.rows, tracks=size.tracks,
+        purpose=made.purpose, rows=size.rows, tracks=size.tracks,
     )  # fmt: skip
     _notice(account, made.place, by=by, at=at)
     return made
@@ -105,9 +109,10 @@ def own(account: Account, at: datetime) -> models.QuerySet[Export]:
     return Export.objects.filter(account=account, taken_at__isnull=True, asked_at__gt=at - GOOD_FOR).order_by("-pk")
 
 
-def marks(kind: str) -> dict[int, str]:
-    """The marks of everything of a kind that was ever taken, to find whose a leaked part was."""
-    return dict(Export.objects.filter(kind=kind, taken_at__isnull=False).values_list("pk", "mark"))
+def marks(kind: str, purpose: Purpose) -> dict[int, str]:
+    """The marks of everything of a kind ever taken for a purpose, to find whose a leaked part was."""
+    taken = Export.objects.filter(kind=kind, purpose=purpose.code, taken_at__isnull=False)
+    return dict(taken.values_list("pk", "mark"))
 
 
 def _notice(account: Account, place: Place, *, by: Viewer, at: datetime) -> None:

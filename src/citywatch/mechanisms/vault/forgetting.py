@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db import models, transaction
 
 from citywatch.mechanisms.vault import keyring
-from citywatch.mechanisms.vault.models import BlindIndex, Person, SealedIdentity
+from citywatch.mechanisms.vault.models import BlindIndex, Person, Pseudonym, SealedIdentity
+from citywatch.mechanisms.vault.pseudonyms import PERSON
 from citywatch.mechanisms.vault.services import MASTER, key_bound
 
 _PARAMETERS = 5000  # of one query: SQLite takes 32,766
@@ -14,14 +15,20 @@ _PARAMETERS = 5000  # of one query: SQLite takes 32,766
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How much went: own keys destroyed, sealed identities and index entries deleted."""
+    """How much went: own keys destroyed; sealed identities, index entries and codes used outside deleted."""
 
     keys: int = 0
     identities: int = 0
     indexes: int = 0
+    codes: int = 0
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
-        return Forgotten(self.keys + other.keys, self.identities + other.identities, self.indexes + other.indexes)
+        return Forgotten(
+            self.keys + other.keys,
+            self.identities + other.identities,
+            self.indexes + other.indexes,
+            self.codes + other.codes,
+        )
 
 
 @transaction.atomic
@@ -36,6 +43,7 @@ def forget(people: Collection[int]) -> Forgotten:
             Person.objects.filter(pk__in=part, wrapped_key__isnull=False).update(wrapped_key=None),
             _gone(SealedIdentity, part),
             _gone(BlindIndex, part),
+            _codes_gone(part),
         )
     return total
 
@@ -57,12 +65,16 @@ def back_to_number(people: Collection[int]) -> Forgotten:
         Person.objects.bulk_update(held, ["wrapped_key", "generation"], batch_size=500)
         BlindIndex.objects.filter(person__in=part, kind="id_number").update(name_blind="")
         indexes = _gone(BlindIndex, part, kind="name_phone")
-        total += Forgotten(len(held), _gone(SealedIdentity, part), indexes)
+        total += Forgotten(len(held), _gone(SealedIdentity, part), indexes, _codes_gone(part))
     return total
 
 
 def _gone(model: type[models.Model], people: Sequence[int], **more: str) -> int:
     return int(model._base_manager.filter(person__in=people, **more).delete()[0])
+
+
+def _codes_gone(people: Sequence[int]) -> int:
+    return Pseudonym.objects.filter(subject_kind=PERSON, subject_id__in=people).delete()[0]
 
 
 def in_parts(people: Collection[int]) -> list[list[int]]:

@@ -53,6 +53,23 @@ class BlindIndex(models.Model):
         return f"{self.kind} of {self.person_id}"
 
 
+class Pseudonym(models.Model):
+    """The code under which somebody left in lists for one purpose; drawn by chance, deleted when they are forgotten."""
+
+    purpose = models.CharField(max_length=16)
+    subject_kind = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField()
+    code = models.CharField(max_length=16, unique=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["purpose", "subject_kind", "subject_id"], name="vault_one_code_a_purpose")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} for {self.purpose}"
+
+
 class KnownAt(JurisdictionModel):
     """A place that has a reason to know a person: it reported, treats, hosts or is responsible for them.
 
@@ -115,6 +132,7 @@ class Export(JurisdictionModel):
 
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=40)
+    purpose = models.CharField(max_length=16, default="response")
     because = models.TextField()
     rows = models.PositiveIntegerField()
     tracks = models.PositiveIntegerField()

@@ -17,6 +17,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.vault import keyring
 from citywatch.mechanisms.vault.models import BlindIndex, KnownAt, Person, SealedIdentity
+from citywatch.mechanisms.vault.pseudonyms import PERSON, led_to
 from citywatch.mechanisms.vault.sealing import blind, blind_many, seal, unseal
 from citywatch.mechanisms.vault.types import Identity
 from citywatch.mechanisms.writing import write_new, write_values
@@ -255,21 +256,24 @@ def find(*, id_number: str) -> int | None:
 
 
 @transaction.atomic
-def sought(id_number: str, *, by: Viewer, purpose: str, place: Place, at: datetime) -> int | None:
-    """The person with this ID number, for whoever might open their identity; that it was asked is an entry at `place`.
+def sought(*, id_number: str = "", code: str = "", by: Viewer, purpose: str, place: Place, at: datetime) -> int | None:
+    """The person with this ID number, or this code in a list that left, for whoever might open their identity.
 
-    Raises `Refusal` without a purpose. Nobody known, and nobody this viewer's places know, are answered alike.
+    That it was asked is an entry at `place`. Raises `Refusal` without a purpose. Nobody known, and nobody this viewer's
+    places know, are answered alike.
     """
     if not purpose.strip():
-        raise Refusal(
-            "Seeking a person needs a purpose; say what it is for.",
-            zh="按身份证号查找须说明用途；请填写。",
-        )
-    number = find(id_number=id_number)
+        raise Refusal("Seeking a person needs a purpose; say what it is for.", zh="查找个人须说明用途；请填写。")
+    number = _coded(code) if code else find(id_number=id_number)
     shown = KnownAt.objects.visible_to(by).filter(person_id=number or 0).exists()
     subject = Person(pk=number) if number else None
     journal.record("vault.sought", place=place, by=by, at=at, because=purpose, subject=subject, shown=shown)
     return number if shown else None
+
+
+def _coded(code: str) -> int | None:
+    kind, number = led_to(code) or ("", 0)
+    return number if kind == PERSON else None
 
 
 def says_nothing_new(person_id: int, identity: Identity) -> bool:

@@ -1,5 +1,6 @@
 """Whose list a leaked part was."""
 
+from itertools import product
 from pathlib import Path
 
 import click
@@ -23,16 +24,18 @@ def command(file: Path) -> None:
     from citywatch.mechanisms.journal import services as journal
     from citywatch.mechanisms.vault import exporting
     from citywatch.mechanisms.vault.models import Export
+    from citywatch.mechanisms.vault.pseudonyms import PURPOSES
     from citywatch.server.exports.sheets import KINDS
 
     table = read_table(file, limits=TERMINAL)
     by, city = operator("journal.audit")
-    for kind in KINDS.values():
-        width = len(kind.header)
-        if len(table.header) < width:
+    for kind, purpose in product(KINDS.values(), PURPOSES.values()):
+        width = len(kind.header(purpose))
+        marks = exporting.marks(kind.code, purpose)
+        if len(table.header) < width or not marks:
             continue
         rows = [list(row.cells[:width]) for row in table.rows]
-        number = whose(rows, exporting.marks(kind.code), column=kind.column)
+        number = whose(rows, marks, column=kind.column(purpose))
         journal.record("export.traced", place=city, by=by, at=clock.now(), what=kind.code, rows=len(rows), found=number)
         if number is not None:
             made = Export.objects.select_related("account").get(pk=number)

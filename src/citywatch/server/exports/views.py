@@ -20,6 +20,7 @@ from citywatch.mechanisms.jurisdiction.types import Viewer
 from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.vault import exporting
 from citywatch.mechanisms.vault.models import Export
+from citywatch.mechanisms.vault.pseudonyms import PURPOSES, purpose_of
 from citywatch.server.accounts.confirming import confirmed
 from citywatch.server.exports.sheets import KINDS, Kind, Sheet
 
@@ -36,8 +37,9 @@ def home(request: HttpRequest) -> HttpResponse:
     viewer, at = viewer_of(request), clock.now()
     context = {
         "kinds": [one for one in KINDS.values() if viewer.may_anywhere(one.ability)],
-        "own": [(one, KINDS[one.kind].title) for one in exporting.own(_account(request), at)],
-        "waiting": [(one, KINDS[one.kind].title) for one in exporting.waiting(viewer)],
+        "purposes": list(PURPOSES.values()),
+        "own": [_line(one) for one in exporting.own(_account(request), at)],
+        "waiting": [_line(one) for one in exporting.waiting(viewer)],
         "tracks": exporting.MOST_TRACKS,
         "rows": exporting.MOST_ROWS,
     }
@@ -50,8 +52,8 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Ask for a list, saying what for."""
     viewer, kind = viewer_of(request), _kind(request.POST.get("kind", ""), viewer_of(request))
     made = exporting.ask(
-        kind.code, kind.fill(viewer).size, account=_account(request), place=_place(viewer), by=viewer, at=clock.now(),
-        because=request.POST.get("because", "")[:500],
+        kind.code, kind.fill(viewer).size, purpose=request.POST.get("purpose", ""), account=_account(request),
+        place=_place(viewer), by=viewer, at=clock.now(), because=request.POST.get("because", "")[:500],
     )  # fmt: skip
     if made.second:
         messages.info(request, gettext("A second person has to agree; they find it on this page."))
@@ -89,9 +91,14 @@ def take(request: HttpRequest) -> HttpResponse:
 
 def _file(kind: Kind, sheet: Sheet, made: Export, account: Account) -> bytes:
     """The rows with the mark nobody sees, and on each the one everybody sees."""
+    purpose = purpose_of(made.purpose)
     seen = f"{account.username} #{made.pk} {clock.now().astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
-    rows = [[*row, seen] for row in marked(sheet.rows, mark=made.mark, column=kind.column)]
-    return xlsx_bytes([str(label) for label in (*kind.header, _TAKEN_BY)], rows)
+    told = marked(kind.told(sheet, purpose), mark=made.mark, column=kind.column(purpose))
+    return xlsx_bytes([str(label) for label in (*kind.header(purpose), _TAKEN_BY)], [[*row, seen] for row in told])
+
+
+def _line(made: Export) -> tuple[Export, Label, Label]:
+    return made, KINDS[made.kind].title, PURPOSES[made.purpose].title
 
 
 def _kind(code: str, viewer: Viewer) -> Kind:
