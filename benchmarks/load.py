@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "torture"), str(HERE.parent / "scripts")]
 
-from installation import SITES, installation, outside, until  # noqa: E402 - found by the line above
+from installation import installation, outside, until  # noqa: E402 - found by the line above
 from private_postgres import binaries  # noqa: E402
 from tests.city.reports import id_number, message, symptom  # noqa: E402
 
@@ -126,11 +126,12 @@ class Reports:
 
     def __init__(self, tokens: dict[str, str], rows: int) -> None:
         self.tokens, self.rows, self.sent, self.turn = tokens, rows, 0, threading.Lock()
+        self.codes = sorted(tokens)
 
     def __call__(self, sender: int) -> tuple[str, bytes, dict[str, str]]:
         with self.turn:
             first, self.sent = self.sent, self.sent + self.rows
-        code = SITES[sender % len(SITES)]
+        code = self.codes[sender % len(self.codes)]
         headers = {
             "Authorization": f"Bearer {self.tokens[code]}", "Content-Type": "application/json",
             "Idempotency-Key": f"load-{self.rows}-{first}",

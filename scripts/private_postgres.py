@@ -41,7 +41,7 @@ def cluster(**settings: str) -> Iterator[str]:
     secret = folder / "password"
     secret.write_text(password)
     secret.chmod(0o644)
-    port = _free_port()
+    port = free_port()
     set_to = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
     try:
@@ -65,7 +65,7 @@ def cluster(**settings: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

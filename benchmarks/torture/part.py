@@ -18,9 +18,11 @@ django.setup()
 from django.conf import settings  # noqa: E402 - Django must be set up first
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 from tests.city.reports import id_number, message, symptom  # noqa: E402
 
-from citywatch.city.registry.services import NewSite, add_sites, lay_city  # noqa: E402
+from citywatch.city.registry.queries import city_place  # noqa: E402
+from citywatch.city.registry.services import NewSite, add_sites, grant, lay_city, make_account  # noqa: E402
 from citywatch.city.sense import services as sense  # noqa: E402
 from citywatch.city.sense.visits import take_visits  # noqa: E402
 from citywatch.eventlog.expressions import table  # noqa: E402
@@ -29,13 +31,21 @@ from citywatch.mechanisms.forms.models import Submission  # noqa: E402
 from citywatch.mechanisms.journal import export  # noqa: E402
 from citywatch.mechanisms.journal import services as journal  # noqa: E402
 from citywatch.mechanisms.journal.models import Entry  # noqa: E402
-from citywatch.mechanisms.jurisdiction.models import Place  # noqa: E402
+from citywatch.mechanisms.jurisdiction.models import Place, Role  # noqa: E402
 from citywatch.mechanisms.jurisdiction.services import issue_key, machine  # noqa: E402
 from citywatch.mechanisms.receipts.models import Receipt  # noqa: E402
-from citywatch.server import forms, jobs, wiring  # noqa: E402
+from citywatch.server import forms, jobs, public, wiring  # noqa: E402
 
 SITES = (
-    NewSite("110106018-C01", "110106018", "institution", "花乡中心", "Huaxiang", institution_kind="chc"),
+    NewSite(
+        "110106018-C01",
+        "110106018",
+        "institution",
+        "花乡中心",
+        "Huaxiang",
+        institution_kind="chc",
+        streams=("symptom",),
+    ),
     NewSite("110106024-S01", "110106024", "institution", "新村站", "Xincun", institution_kind="chs"),
     NewSite("110102009-K01", "110102009", "institution", "同仁诊所", "Tongren", institution_kind="clinic"),
     NewSite("110106018-H01", "110106018", "institution", "丰台医院", "Fengtai Hospital", institution_kind="hospital"),
@@ -45,6 +55,7 @@ SITES = (
 )
 
 
+MANY = 400
 DECISION = "torture.decided"
 
 
@@ -59,6 +70,26 @@ def prepare() -> None:
 def _key(code: str) -> str:
     place = Place.objects.get(code=code)
     return issue_key(name="HIS", place=place, abilities=["sense.submit"], at=clock.now())
+
+
+def many() -> None:
+    """Add many institutions; print a key of each."""
+    names = [f"110106018-C{number}" for number in range(100, 100 + MANY)]
+    add_sites([NewSite(one, "110106018", "institution", one, one, institution_kind="chc") for one in names])
+    print(json.dumps({one: _key(one) for one in names}))
+
+
+def nurse() -> None:
+    """Make a nurse who is signed in (without a second factor) and publish the public pages; print her session."""
+    place = Place.objects.get(code=SITES[0].code)
+    setting_up = machine("set-up", place=city_place(), abilities=["registry.grant", "report.press"])
+    account = make_account(username="nurse", password="x", place=place, title_zh="护士", title_en="Nurse")
+    grant(account, role="sentinel_nurse", place=place, by=setting_up, at=clock.now())
+    Role.objects.update(second_factor=False)
+    client = Client()
+    client.force_login(account)
+    public.release(by=setting_up)
+    print(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def exporter() -> None:
@@ -189,6 +220,13 @@ def compared(acknowledged: dict[str, int], in_flight: list[str]) -> dict[str, ob
 
 
 if __name__ == "__main__":
-    {"prepare": prepare, "exporter": exporter, "compactor": compactor, "tell": tell, "work": work, "check": check}[
-        sys.argv[1]
-    ](*sys.argv[2:])
+    {
+        "prepare": prepare,
+        "many": many,
+        "nurse": nurse,
+        "exporter": exporter,
+        "compactor": compactor,
+        "tell": tell,
+        "work": work,
+        "check": check,
+    }[sys.argv[1]](*sys.argv[2:])

@@ -46,9 +46,7 @@ def shown(client, words):
 
 
 def person(client, number, purpose="Called in by the family"):
-    return told(
-        client.post("/find/person/", {"person": number, "purpose": purpose}, headers={"accept-language": "en"})
-    )
+    return told(client.post("/find/person/", {"person": number, "purpose": purpose}, headers={"accept-language": "en"}))
 
 
 def told(answer):

@@ -43,6 +43,14 @@ def until(true, *, patience=PATIENCE):
     raise AssertionError(f"{true.__name__} did not come true within {patience} s")
 
 
+def read(address):
+    try:
+        with urllib.request.urlopen(address, timeout=2) as told:
+            return told.read().decode()
+    except OSError:
+        return None
+
+
 def environment(home, **more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CITYWATCH", "DJANGO"))}
     return kept | {"CITYWATCH_HOME": str(home), "PORT": str(free_port())} | more
@@ -107,7 +115,8 @@ def own(tmp_path, request):
 
 @pytest.fixture
 def serving(own, tmp_path):
-    """`citywatch serve`."""
+    """`citywatch serve`, the public's pages beside it."""
+    own |= {"PUBLIC_AT": f"127.0.0.1:{free_port()}"}
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "citywatch.server.cli", "serve"], env=own, stdout=said, stderr=said
@@ -161,6 +170,15 @@ def test_the_server_answers_starts_again_what_is_killed_and_stops_whole(serving)
     assert second.returncode == 2
     assert "set PORT" in second.stderr
 
+    public = part("citywatch.server.plain")
+    released = Path(serving.env["CITYWATCH_HOME"]) / "public" / "zh" / "situation.html"
+    released.parent.mkdir(parents=True)
+    released.write_text("今日", encoding="utf-8")
+    until(lambda: read(f"http://{serving.env['PUBLIC_AT']}/public/zh/situation.html") == "今日")
+    told = Path(f"/proc/{public}/environ").read_text()
+    assert not re.search("CITYWATCH|DATABASE_URL|DJANGO", told), told
+    assert os.getpriority(os.PRIO_PROCESS, public) > os.getpriority(os.PRIO_PROCESS, serving.pid)
+
     everyone = descendants(serving.pid)
     serving.send_signal(signal.SIGTERM)
     assert serving.wait(PATIENCE) == 0
@@ -172,7 +190,7 @@ def test_the_server_answers_starts_again_what_is_killed_and_stops_whole(serving)
 ABANDONED = """
 import os, signal
 from citywatch.server import supervise
-families = [supervise._start(["/bin/sh", "-c", "sleep 100 & wait"]) for _ in range(2)]
+families = [supervise._start("web", ["/bin/sh", "-c", "sleep 100 & wait"]) for _ in range(2)]
 guard = supervise._start_guard()
 supervise._tell_guard(guard, families[:1])
 supervise._tell_guard(guard, families)

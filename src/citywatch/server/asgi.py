@@ -8,7 +8,8 @@ import django
 from django.conf import settings
 from django.urls import get_resolver
 
-from citywatch.server.threads import THREADS, LastingThreads
+from citywatch.server.lanes import THREADS
+from citywatch.server.threads import LastingThreads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "citywatch.server.settings")
 database = settings.DATABASES["default"]

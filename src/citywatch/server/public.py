@@ -34,12 +34,9 @@ from citywatch.mechanisms.errors import NotFound, Refusal
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.jurisdiction.models import must
 from citywatch.mechanisms.jurisdiction.types import Viewer
+from citywatch.server.plain import FILES, FRESH, LANGUAGES, PAGES
 
-PAGES = ("situation", "risk-areas", "guidance")
-LANGUAGES = {"zh": "zh-hans", "en": "en"}
-FILES = frozenset({f"{language}/{page}.html" for language in LANGUAGES for page in PAGES} | {"public.css"})
 _KEPT = "released.json"
-_FRESH = 300  # seconds a copy may be shown before it is asked again
 
 
 def folder() -> Path:
@@ -103,7 +100,7 @@ def file(_request: HttpRequest, name: str) -> HttpResponseBase:
         raise NotFound("Nothing has been published here yet.", zh="此处尚未发布内容。")
     kind = "text/css" if name.endswith(".css") else "text/html"
     answer = HttpResponse((folder() / name).read_bytes(), content_type=f"{kind}; charset=utf-8")
-    patch_cache_control(answer, public=True, max_age=_FRESH)
+    patch_cache_control(answer, public=True, max_age=FRESH)
     return answer
 
 

@@ -26,6 +26,9 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PATIENCE = 10.0  # seconds a process gets to stop by itself
 _BREATH = 2.0  # seconds before a process that stopped soon after its start is started again
 _SETTLED = 10.0  # seconds after which a process did start
+_PUBLIC = "public"
+_HARMLESS = {"PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+"""What the public's process is told of ours: no database, no key, no home."""
 _GUARD = 'while read -r groups; do last=$groups; done; [ -z "$last" ] || kill -s KILL -- $last'
 """A shell that outlives us: once nobody holds the other end of its input, it ends the groups it was last told of."""
 
@@ -33,11 +36,12 @@ _GUARD = 'while read -r groups; do last=$groups; done; [ -z "$last" ] || kill -s
 def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | None = None) -> None:
     """Serve until interrupted. `ready` is told the address once the pages answer; `worker` stands in for the worker."""
     environment = settings.ENVIRONMENT
-    if settings.DEMO and environment.host not in LOOPBACK and not environment.demo_public:
-        raise Refusal(
-            f"The demo listens on loopback only and HOST is {environment.host}; set DEMO_PUBLIC=1 if others may see it."
-        )
-    _refuse_taken_port(environment.host, environment.port)
+    for host, port in filter(None, ((environment.host, environment.port), environment.public_at)):
+        if settings.DEMO and host not in LOOPBACK and not environment.demo_public:
+            raise Refusal(
+                f"The demo listens on loopback only and was told {host}; set DEMO_PUBLIC=1 if others may see it."
+            )
+        _refuse_taken_port(host, port)
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     schedule.install()
@@ -47,7 +51,9 @@ def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | Non
         "web": _web(environment.host, environment.port),
         "worker": worker or [sys.executable, "-m", "django", "qcluster"],
     }
-    running = {name: _start(command) for name, command in commands.items()}
+    if environment.public_at:
+        commands[_PUBLIC] = _public(*environment.public_at)
+    running = {name: _start(name, command) for name, command in commands.items()}
     started = dict.fromkeys(running, time.monotonic())
     guard = _start_guard()
     _tell_guard(guard, running.values())
@@ -62,7 +68,7 @@ def serve(*, ready: Callable[[str], None] | None = None, worker: list[str] | Non
                 _tell(process, signal.SIGKILL)  # what it started itself outlives it and would do its work twice
                 settled = time.monotonic() - started[name] > _SETTLED
                 if not stopping.wait(0 if settled else _BREATH):
-                    running[name], started[name] = _start(commands[name]), time.monotonic()
+                    running[name], started[name] = _start(name, commands[name]), time.monotonic()
                     _tell_guard(guard, running.values())
     _stop_all(list(running.values()))
     _tell_guard(guard, [])
@@ -80,9 +86,12 @@ def _told_to_stop() -> threading.Event:
     return stopping
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
+def _start(name: str, command: list[str]) -> subprocess.Popen[bytes]:
     """A process leading a group of its own, so that it and what it starts can be told to stop together."""
-    return subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own commands
+    env = dict(os.environ)
+    if name == _PUBLIC:
+        env = {one: value for one, value in env.items() if one in _HARMLESS}
+    return subprocess.Popen(command, start_new_session=True, env=env)  # noqa: S603 - our own commands
 
 
 def _start_guard() -> subprocess.Popen[str]:
@@ -138,6 +147,10 @@ def _web(host: str, port: int) -> list[str]:
         # A desk's stream never ends by itself, so stopping does not wait for it long.
         *("--host", host, "--port", str(port), "--lifespan", "off", "--timeout-graceful-shutdown", "3", *quiet),
     ]
+
+
+def _public(host: str, port: int) -> list[str]:
+    return [sys.executable, "-m", "citywatch.server.plain", str(settings.HOME / "public"), host, str(port)]
 
 
 def _announce(address: str, ready: Callable[[str], None], stopping: threading.Event) -> None:

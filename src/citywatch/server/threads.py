@@ -1,9 +1,10 @@
-"""How a request is answered: whole in one of a few threads that stay."""
+"""How a request is answered: whole in one of a few threads that stay, or told at once that there is no room for it."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from html import escape
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
@@ -14,8 +15,17 @@ from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-THREADS = 32
-"""Requests at once; others wait. A desk's open stream holds none of them."""
+from citywatch.mechanisms.labels import Label
+from citywatch.server.lanes import Lanes, TurnedAway, lane_of
+
+_PATIENCE = 30.0
+"""Seconds within which the next part of what is sent has to come."""
+_HELD = 1.0
+"""Seconds that a refusal takes: who asks again at once would otherwise cost those who are being answered."""
+_STALLED = Label(
+    "内容传输中断，尚未接收；请检查网络后重新发送。",
+    "What was sent stopped coming; nothing was taken in. Send it again.",
+)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -31,17 +41,24 @@ class LastingThreads(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self.load_middleware(is_async=False)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._lanes = Lanes()
 
     async def handle(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request. Who hangs up meanwhile does not take back what was sent."""
+        lane, who = lane_of(scope["path"], scope["headers"])
         try:
-            body = await self.read_body(receive)
+            self._lanes.refuse_full(lane, who)  # before anything of it is read
+            body = await self.read_body(_with_patience(receive))
+            with self._lanes.a_place(lane, who) as threads:
+                # In a context of its own: nothing, such as a language, of the request before it in that thread.
+                begun = asyncio.get_running_loop().run_in_executor
+                response = await begun(threads, copy_context().run, self._answer, scope, body)
         except RequestAborted:
             return
-        loop = asyncio.get_running_loop()
-        # In a context of its own: nothing, such as a language, of the request before it in that thread.
-        response = await loop.run_in_executor(self._threads, copy_context().run, self._answer, scope, body)
+        except TurnedAway as turned:
+            await asyncio.sleep(_HELD)
+            await _send_away(scope, send, turned)
+            return
         if response.streaming:
             await self._stream(response, receive, send)
         else:
@@ -73,3 +90,41 @@ class LastingThreads(ASGIHandler):
             await sync_to_async(response.close)()
         if isinstance(sent, Exception):
             raise sent  # what came is not whole, and must not look so
+
+
+def _with_patience(receive: Receive) -> Receive:
+    """Parts of a body as they come; one that does not come any more ends the request, which holds no thread yet."""
+
+    async def part() -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await receive()
+        except TimeoutError:
+            raise TurnedAway(408, _STALLED) from None
+
+    return part
+
+
+async def _send_away(scope: Any, send: Send, turned: TurnedAway) -> None:
+    """The sentence, and when to come back, without a thread, a template or the database."""
+    told = dict(scope["headers"])
+    language = "en" if told.get(b"accept-language", b"").lower().startswith(b"en") else "zh"
+    sentence = turned.sentence.in_language(language)
+    if scope["path"].startswith("/api/") or b"json" in told.get(b"accept", b""):
+        kind, body = b"application/json", json.dumps({"detail": sentence}).encode()
+    else:
+        kind, body = b"text/html; charset=utf-8", _PAGE.format(language=language, sentence=escape(sentence)).encode()
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"retry-after", str(turned.retry_after).encode()),
+    ]
+    await send({"type": "http.response.start", "status": turned.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+_PAGE = """<!doctype html>
+<html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>CityWatch</title><p>{sentence}</p></html>
+"""

@@ -21,7 +21,10 @@ _REFUSALS = {
     403: "Not part of the caller's role or place",
     404: "Nothing there that the caller may see",
     409: "Contradicts something already recorded",
+    408: "Stopped coming; nothing was taken in",
     422: "Cannot be taken as it was sent",
+    429: "Too many of the caller's requests at once; nothing was taken in, come back after `Retry-After` seconds",
+    503: "Busy; nothing was taken in, come back after `Retry-After` seconds",
 }
 _SHOWN_PROBLEMS = 5
 
