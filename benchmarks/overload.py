@@ -31,7 +31,7 @@ sys.path[:0] = [str(HERE), str(HERE / "torture"), str(HERE.parent / "scripts")]
 
 from installation import installation  # noqa: E402 - found by the line above
 from load import Reports, Served  # noqa: E402
-from private_postgres import free_port, binaries  # noqa: E402
+from private_postgres import binaries, free_port  # noqa: E402
 from tests.city.reports import id_number, symptom  # noqa: E402
 
 FLOOD = 400

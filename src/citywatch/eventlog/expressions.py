@@ -115,6 +115,14 @@ def last_entries(entries: ir.Table) -> ir.Table:
     return entries.group_by("writer").agg(seq=entries.seq.max()).order_by("writer")
 
 
+def entry_chains(entries: ir.Table) -> ir.Table:
+    """Give for each `writer` its `first` and `last` seq in the log, how many `rows` and how many `different` seqs."""
+    chains = entries.group_by("writer").agg(
+        first=entries.seq.min(), last=entries.seq.max(), rows=entries.count(), different=entries.seq.nunique()
+    )
+    return chains.order_by("writer")
+
+
 def visits_of(visits: ir.Table, people: ir.Table) -> ir.Table:
     """Give every visit of these people, by person and time."""
     theirs = visits.semi_join(people, "person")

@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from citywatch.mechanisms import clock
+from citywatch.mechanisms.forms import ledger
 from citywatch.mechanisms.journal import guards
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
@@ -31,6 +32,7 @@ from citywatch.server import keeping
 
 _SAFE_WAL = (3, 51, 3)
 _WEIGHTY = {"vault.open", "warn.publish", "respond.command"} | SEPARATED
+_STALE = timedelta(hours=1)
 _AT_THE_PROXY = {"security.W004", "security.W008"}  # TLS, and the promise to keep it, end at the proxy in front
 
 
@@ -189,6 +191,25 @@ def _keys_open() -> Finding:
     )
 
 
+def _accounted() -> Finding:
+    """What came is stored, a repeat or in quarantine, as the job of every five minutes last found."""
+    said, last = ledger.standing(), ledger.last_check()
+    if said is not None:
+        return Finding(
+            "Every row that came is accounted for",
+            well=False,
+            mend=f"{ledger.sentence(said).en} See `citywatch ledger`.",
+        )
+    stale = last is not None and clock.now() - last > _STALE
+    return Finding(
+        f"Every row that came is accounted for (looked at up to {last:%Y-%m-%d %H:%M} UTC)"
+        if last
+        else "Every row that came is accounted for (not looked at yet)",
+        not stale,
+        "The check has not run for an hour: is the worker running? `citywatch ledger` checks now.",
+    )
+
+
 def _past_their_time() -> Finding:
     late = keeping.overdue(clock.now())
     told = ", ".join(f"{count} of {code}" for code, count in late.items()) or "nothing"
@@ -234,6 +255,7 @@ CHECKS = (
     _triggers,
     _chain,
     _keys_open,
+    _accounted,
     _past_their_time,
     _engine,
     _settings,

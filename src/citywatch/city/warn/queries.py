@@ -33,6 +33,7 @@ from citywatch.city.warn.types import (
 from citywatch.mechanisms.clock import day_of
 from citywatch.mechanisms.errors import NotFound
 from citywatch.mechanisms.finding import MOST, Found, Sought
+from citywatch.mechanisms.forms import ledger
 from citywatch.mechanisms.journal import reacting
 from citywatch.mechanisms.journal import services as journal
 from citywatch.mechanisms.journal.models import Entry
@@ -176,11 +177,18 @@ def last_run(viewer: Viewer) -> RunFacts | None:
 
 
 def troubles(viewer: Viewer) -> list[Label]:
-    """What a desk must know beside its proposals: automatic steps that failed, data kept past its time, reviews due."""
-    told: dict[bool, list[Entry]] = {True: [], False: []}
-    for entry in journal.in_turn((*reacting.KINDS, *alarm.KINDS)):
-        told[entry.kind in reacting.KINDS].append(entry)
-    found = (_failed(viewer, told[True]), _kept_too_long(viewer, told[False]), _waiting_reviews(viewer))
+    """What a desk must know beside its proposals: rows not accounted for, failed steps, data kept too long, reviews."""
+    told = journal.in_turn((*reacting.KINDS, *alarm.KINDS, *ledger.KINDS))
+
+    def of(kinds: tuple[str, ...]) -> list[Entry]:
+        return [entry for entry in told if entry.kind in kinds]
+
+    found = (
+        _unaccounted(viewer, of(ledger.KINDS)),
+        _failed(viewer, of(reacting.KINDS)),
+        _kept_too_long(viewer, of(alarm.KINDS)),
+        _waiting_reviews(viewer),
+    )
     return [words for words in found if words is not None]
 
 
@@ -194,6 +202,11 @@ def _failed(viewer: Viewer, told: Sequence[Entry]) -> Label | None:
         f"{len(waiting)} automatic steps failed ({names}) and are tried again every minute; "
         "tell whoever runs the system.",
     )
+
+
+def _unaccounted(viewer: Viewer, told: Sequence[Entry]) -> Label | None:
+    said = ledger.standing(told)
+    return ledger.sentence(said) if said and viewer.may("warn.triage", said.place.path) else None
 
 
 def _kept_too_long(viewer: Viewer, told: Sequence[Entry]) -> Label | None:

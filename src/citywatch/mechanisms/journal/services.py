@@ -104,6 +104,11 @@ def in_turn(kinds: Collection[str]) -> list[Entry]:
     return list(Entry.objects.filter(kind__in=kinds).select_related("place").order_by("at", "pk"))
 
 
+def written_before(writer: str, seq: int, moment: datetime) -> bool:
+    """Whether this entry of a chain was there before a moment."""
+    return Entry.objects.filter(writer=writer, seq=seq, at__lt=moment).exists()
+
+
 def kinds_recorded() -> set[str]:
     """The kinds of entry that this thread recorded since it was last asked; also of those undone since."""
     kinds = _kinds()

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "Hold what a replayed system said against what really happened."),
     "drill": ("drill", "Play a simulated city for people to practise on, and judge what they did."),
     "verify-journal": ("verify_journal", "Check the journal's chain and name the first broken entry."),
+    "ledger": ("ledger", "Compare what came with what is stored, row by row."),
     "who-saw": ("who_saw", "List who was shown a person's identity or whereabouts, when and what for."),
     "whose-export": ("whose_export", "Tell from a part of an exported list who took it out."),
     "backup": ("backup", "Copy the whole installation while it works, and prove the copy."),
