@@ -19,6 +19,7 @@ JOBS = (
     Job("react", "citywatch.server.jobs.react", 1),
     Job("finish receipts", "citywatch.server.jobs.finish_receipts", 1),
     Job("account for what came", "citywatch.server.jobs.account_for", 5),
+    Job("notice silent sources", "citywatch.city.sense.jobs.notice_silence", 60),
     Job("write the journal's heads", "citywatch.server.jobs.export_heads", 1),
     Job("destroy what is past its time", "citywatch.server.keeping.expire", 24 * 60),
     Job("say what is past its time and still here", "citywatch.server.keeping.tell_overdue", 6 * 60),

@@ -20,7 +20,7 @@ from citywatch.mechanisms.labels import Label
 from citywatch.mechanisms.lifecycle.services import clock_rule
 from citywatch.mechanisms.receipts.models import QuarantinedRow
 
-_Arrived = dict[tuple[int, str, date], tuple[int, datetime]]
+Arrived = dict[tuple[int, str, date], tuple[int, datetime]]
 
 
 def coverage(viewer: Viewer, day: date, *, at: datetime | None = None) -> Coverage:
@@ -49,11 +49,11 @@ def site_days(viewer: Viewer, first: date, last: date, *, at: datetime | None = 
     """One row for every site, stream and day that must be reported, both days included."""
     at = at or clock.now()
     sites = institutions_under(viewer.paths("sense.view"))
-    arrived = _arrived(viewer, first, last, at)
+    came = arrived(viewer, first, last, at)
     limit = clock_rule("daily-return").limit
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return [
-        _site_day(site, stream, day, arrived, due=due_at(day, limit), at=at)
+        _site_day(site, stream, day, came, due=due_at(day, limit), at=at)
         for day in days
         for site in sites
         for stream in site.streams
@@ -127,7 +127,8 @@ def _current(viewer: Viewer) -> "ScopedQuerySet":
     return Submission.objects.visible_to(viewer).filter(corrected_by__isnull=True)
 
 
-def _arrived(viewer: Viewer, first: date, last: date, at: datetime) -> _Arrived:
+def arrived(viewer: Viewer, first: date, last: date, at: datetime) -> Arrived:
+    """By place, stream and day: how much was reported by a moment, and when the first of it came."""
     rows = (
         Submission.objects.visible_to(viewer)
         .filter(occurred_on__range=(first, last), recorded_at__lte=at, stream__in=STREAMS, corrected_by__isnull=True)
@@ -137,10 +138,8 @@ def _arrived(viewer: Viewer, first: date, last: date, at: datetime) -> _Arrived:
     return {(place, stream, day): (total or 0, first_at) for place, stream, day, total, _, first_at in rows}
 
 
-def _site_day(
-    site: InstitutionFacts, stream: str, day: date, arrived: _Arrived, *, due: datetime, at: datetime
-) -> SiteDay:
-    count, first_at = arrived.get((site.place.id, stream, day), (None, None))
+def _site_day(site: InstitutionFacts, stream: str, day: date, came: Arrived, *, due: datetime, at: datetime) -> SiteDay:
+    count, first_at = came.get((site.place.id, stream, day), (None, None))
     return SiteDay(
         place_id=site.place.id,
         code=site.place.code,

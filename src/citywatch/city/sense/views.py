@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from citywatch.city.registry.access import signed_in, viewer_of
 from citywatch.city.registry.queries import streets
-from citywatch.city.sense import phone, queries, services
+from citywatch.city.sense import phone, queries, services, silence
 from citywatch.city.sense.definitions.card import diseases_on
 from citywatch.city.sense.streams import BY_CODE, FORM_OF_STREAM, STREAM_NAMES, STREAMS
 from citywatch.city.sense.streams import form as form_named
@@ -123,6 +123,7 @@ def coverage(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "stream_names": STREAM_NAMES,
+        "quiet": silence.standing(viewer, "sense.view"),
         "overdue": [(one, STREAM_NAMES[one.stream]) for one in found.overdue],
         "districts": [(row, STREAM_NAMES[row.stream]) for row in found.districts],
         "before": day - timedelta(days=1),

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 
 from citywatch.city.registry.queries import place_facts
+from citywatch.city.sense import silence
 from citywatch.city.warn import facts, rules
 from citywatch.city.warn.counting import count_series, sites, watch_decisions
 from citywatch.city.warn.desk import BY_STREET, numbers, signals_behind, told_of, with_due
@@ -177,8 +178,8 @@ def last_run(viewer: Viewer) -> RunFacts | None:
 
 
 def troubles(viewer: Viewer) -> list[Label]:
-    """What a desk must know beside its proposals: rows not accounted for, failed steps, data kept too long, reviews."""
-    told = journal.in_turn((*reacting.KINDS, *alarm.KINDS, *ledger.KINDS))
+    """What a desk must know beside its proposals: rows not accounted for, failed steps, silence, data kept too long."""
+    told = journal.in_turn((*reacting.KINDS, *alarm.KINDS, *ledger.KINDS, *silence.KINDS))
 
     def of(kinds: tuple[str, ...]) -> list[Entry]:
         return [entry for entry in told if entry.kind in kinds]
@@ -186,6 +187,7 @@ def troubles(viewer: Viewer) -> list[Label]:
     found = (
         _unaccounted(viewer, of(ledger.KINDS)),
         _failed(viewer, of(reacting.KINDS)),
+        silence.sentence(silence.standing(viewer, "warn.triage", told)),
         _kept_too_long(viewer, of(alarm.KINDS)),
         _waiting_reviews(viewer),
     )
