@@ -219,15 +219,14 @@ def test_the_plain_count_agrees_with_the_reader_on_all_that_is_taken_of_the_host
     assert BY_CHANNEL[channel](body) == len(decode(body))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.lists(WORDS, min_size=3, max_size=3), max_size=12),
     st.sampled_from(["utf-8", "utf-8-sig", "gb18030"]),
-    st.sampled_from([",", "\t", ";"]),
 )
-def test_the_plain_count_of_a_csv_file_is_what_its_reader_gives(rows, encoding, mark):
+def test_the_plain_count_of_a_csv_file_is_what_its_reader_gives(rows, encoding):
     out = StringIO()
-    csv.writer(out, delimiter=mark).writerows([["姓名", "年龄", "症状"], *rows])
+    csv.writer(out).writerows([["姓名", "年龄", "症状"], *rows])
     body = out.getvalue().encode(encoding)
     try:
         read = read_table(body)

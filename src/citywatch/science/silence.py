@@ -38,6 +38,14 @@ def changes(counts: npt.NDArray[np.float64], due: npt.NDArray[np.bool_]) -> list
     `counts` (sources, days) holds what each sent of each day, NaN where nothing came; `due` (sources, days) says of
     which days it owed something: other days are left out. Days are in order, the last one the latest that is due.
     At most one change a source, the first of silent, zeros, same. Raises `ValueError` where the shapes differ.
+
+    >>> import numpy as np
+    >>> sent = np.array([[3, 5, 2, 4] * 7 + [np.nan, np.nan]], dtype=float)
+    >>> [(one.kind, one.days) for one in changes(sent, np.ones(sent.shape, dtype=bool))]
+    [('silent', 2)]
+
+    Source: our own rule, a geometric tail on each source's habit; that volume by source is watched daily is practice of
+    the National Syndromic Surveillance Program (CDC, NSSP data quality reports).
     """
     if counts.shape != due.shape or counts.ndim != 2:
         raise ValueError(f"counts {counts.shape} and due {due.shape} must be alike: sources by days.")
